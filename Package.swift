@@ -1,0 +1,29 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "ckc",
+  products: [
+    .library(name: "CheckpointCompiler", targets: ["CheckpointCompiler"]),
+    .executable(name: "ckc", targets: ["ckc"]),
+  ],
+  targets: [
+    .target(name: "CheckpointCompiler", swiftSettings: settings),
+    .target(
+      name: "CompilerTesting", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
+    .executableTarget(name: "ckc", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
+    .testTarget(
+      name: "CheckpointCompilerTests",
+      dependencies: ["CheckpointCompiler", "CompilerTesting"],
+      swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,6 @@
+import CheckpointCompiler
+
+@main
+enum Main {
+  static func main() { print("ckc") }
+}
