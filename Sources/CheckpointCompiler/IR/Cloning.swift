@@ -1,0 +1,59 @@
+// Copies ops from one function into another that is being built: the way every pass rewrites.
+
+/// For every value of a source function, the value that stands for it in the function being built.
+public struct ValueMap: Sendable {
+  private var images: Table<ValueID, ValueID?>
+
+  /// A map that knows no value of `source` yet.
+  public init(for source: Function) {
+    images = Table(repeating: nil, count: source.values.count)
+  }
+
+  /// The image of a value; nil where it has none yet.
+  public subscript(value: ValueID) -> ValueID? {
+    get { images[value] }
+    set { images[value] = newValue }
+  }
+}
+
+extension FunctionBuilder {
+  /// Adds the arguments of `source` and maps them.
+  public mutating func cloneArguments(of source: Function, into map: inout ValueMap) {
+    for argument in source.arguments {
+      let value = source.values[argument.value]
+      map[argument.value] = addArgument(
+        name: value.name, type: value.type, role: argument.role,
+        initializer: argument.initializer, location: argument.location)
+    }
+  }
+
+  /// Appends a copy of an op, its regions included, and maps its results.
+  ///
+  /// - Precondition: Its operands are mapped.
+  @discardableResult
+  public mutating func clone(
+    _ op: OpID, of source: Function, map: inout ValueMap, suffix: String = ""
+  ) -> OpID {
+    let original = source.ops[op]
+    var regions: [BlockID] = []
+    for region in original.regions {
+      let block = openRegion()
+      for inner in source.blocks[region].ops {
+        clone(inner, of: source, map: &map, suffix: suffix)
+      }
+      closeRegion()
+      regions.append(block)
+    }
+    let results = source.results(of: op)
+    let copy = appendUnchecked(
+      original.opcode, source.operands(of: original).map { map[$0]! }, original.attributes,
+      types: results.map { source.type(of: $0) },
+      names: results.map {
+        let name = source.values[$0].name
+        return name.isEmpty ? "" : name + suffix
+      },
+      regions: regions, location: original.location)
+    for (old, new) in zip(results, function.results(of: copy)) { map[old] = new }
+    return copy
+  }
+}

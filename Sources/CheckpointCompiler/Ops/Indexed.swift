@@ -1,0 +1,167 @@
+// Reading and writing at places that are data: embedding lookups and their gradients.
+
+/// The dimension numbers of `gather`.
+public struct GatherDimensions: Hashable, Sendable {
+  /// Dimensions of the result that run over a slice.
+  public var offsetDims: [Int]
+  /// Dimensions of the operand that a slice has length 1 in and that vanish.
+  public var collapsedSliceDims: [Int]
+  /// The dimension of the operand that each entry of an index vector is about.
+  public var startIndexMap: [Int]
+  /// The dimension of the indices that holds the entries of a vector; their rank for scalars.
+  public var indexVectorDim: Int
+  /// Extent of a slice.
+  public var sliceSizes: [Int]
+
+  /// The dimensions that attributes of a `gather` name.
+  public init(_ attributes: Attributes) {
+    offsetDims = attributes.ints(.offsetDims) ?? []
+    collapsedSliceDims = attributes.ints(.collapsedSliceDims) ?? []
+    startIndexMap = attributes.ints(.startIndexMap) ?? []
+    indexVectorDim = attributes.int(.indexVectorDim) ?? 0
+    sliceSizes = attributes.ints(.sliceSizes) ?? []
+  }
+}
+
+/// The dimension numbers of `scatter`.
+public struct ScatterDimensions: Hashable, Sendable {
+  /// Dimensions of the updates that run over a window.
+  public var updateWindowDims: [Int]
+  /// Dimensions of the operand that a window has length 1 in.
+  public var insertedWindowDims: [Int]
+  /// The dimension of the operand that each entry of an index vector is about.
+  public var scatterDims: [Int]
+  /// The dimension of the indices that holds the entries of a vector; their rank for scalars.
+  public var indexVectorDim: Int
+
+  /// The dimensions that attributes of a `scatter` name.
+  public init(_ attributes: Attributes) {
+    updateWindowDims = attributes.ints(.updateWindowDims) ?? []
+    insertedWindowDims = attributes.ints(.insertedWindowDims) ?? []
+    scatterDims = attributes.ints(.scatterDims) ?? []
+    indexVectorDim = attributes.int(.indexVectorDim) ?? 0
+  }
+}
+
+/// The shape of the batch of index vectors, and the length of each.
+private func indexBatch(_ indices: TensorType, _ vectorDim: Int) -> (shape: [Int], length: Int) {
+  var shape = indices.shape
+  guard vectorDim < shape.count else { return (shape, 1) }
+  let length = shape.remove(at: vectorDim)
+  return (shape, length)
+}
+
+private func isAscending(_ dims: [Int]) -> Bool { zip(dims, dims.dropFirst()).allSatisfy(<) }
+
+extension OpDefinition {
+  static let gather = OpDefinition(
+    name: "gather",
+    summary: "A slice of `x` for every index vector, as StableHLO's gather; starts are clamped so "
+      + "that the slice lies inside.",
+    category: .indexed, operands: [OperandSpec("x", .any), OperandSpec("indices", .index)],
+    attributes: [
+      AttributeSpec(.offsetDims, .ints, .optional),
+      AttributeSpec(.collapsedSliceDims, .ints, .optional),
+      AttributeSpec(.startIndexMap, .ints), AttributeSpec(.indexVectorDim, .int, .int(0)),
+      AttributeSpec(.sliceSizes, .ints),
+    ],
+    constraints: [
+      "`index_vector_dim` is a dimension of the indices, or their rank.",
+      "`start_index_map` names a distinct dimension of `x` for every entry of an index vector.",
+      "`slice_sizes` has an entry for every dimension of `x`, at most its extent.",
+      "`collapsed_slice_dims` are ascending dimensions of `x` with slice size 1.",
+      "`offset_dims` are ascending dimensions of the result, one for each kept dimension.",
+    ],
+    typeRule: { op throws(OpError) in
+      let dims = GatherDimensions(op.attributes)
+      let (x, indices) = (op[0], op[1])
+      try op.require(
+        1, (0...indices.rank).contains(dims.indexVectorDim),
+        "index_vector_dim = \(dims.indexVectorDim) of \(indices)")
+      let (batch, length) = indexBatch(indices, dims.indexVectorDim)
+      try op.require(
+        2,
+        dims.startIndexMap.count == length
+          && areDistinctDimensions(dims.startIndexMap, rank: x.rank),
+        "start_index_map = \(dims.startIndexMap) for index vectors of \(length) into \(x)")
+      try op.require(
+        3,
+        dims.sliceSizes.count == x.rank
+          && zip(dims.sliceSizes, x.shape).allSatisfy { $0 >= 0 && $0 <= $1 },
+        "slice_sizes = \(dims.sliceSizes) of \(x)")
+      try op.require(
+        4,
+        areDistinctDimensions(dims.collapsedSliceDims, rank: x.rank)
+          && isAscending(dims.collapsedSliceDims)
+          && dims.collapsedSliceDims.allSatisfy { dims.sliceSizes[$0] == 1 },
+        "collapsed_slice_dims = \(dims.collapsedSliceDims) of slices \(dims.sliceSizes)")
+      let kept = (0..<x.rank).filter { !dims.collapsedSliceDims.contains($0) }
+      let rank = batch.count + kept.count
+      try op.require(
+        5,
+        dims.offsetDims.count == kept.count && isAscending(dims.offsetDims)
+          && areDistinctDimensions(dims.offsetDims, rank: rank),
+        "offset_dims = \(dims.offsetDims) in a result of rank \(rank)")
+      var rest = batch[...]
+      var slices = kept[...]
+      let shape = (0..<rank).map { axis in
+        dims.offsetDims.contains(axis)
+          ? dims.sliceSizes[slices.removeFirst()] : rest.removeFirst()
+      }
+      return x.with(shape: shape)
+    },
+    flopsPerElement: 1, gradient: .rule(gradientOfGather))
+
+  static let scatter = OpDefinition(
+    name: "scatter",
+    summary: "`x` with every window of `updates` combined into it at the place its index vector "
+      + "says, in row-major order of the updates; windows that do not lie inside are dropped.",
+    category: .indexed,
+    operands: [
+      OperandSpec("x", .any), OperandSpec("indices", .index), OperandSpec("updates", .any),
+    ],
+    attributes: [
+      AttributeSpec(.kind, .symbol(["set"] + combinerKinds)),
+      AttributeSpec(.updateWindowDims, .ints, .optional),
+      AttributeSpec(.insertedWindowDims, .ints, .optional),
+      AttributeSpec(.scatterDims, .ints), AttributeSpec(.indexVectorDim, .int, .int(0)),
+    ],
+    constraints: [
+      "`index_vector_dim` is a dimension of the indices, or their rank.",
+      "`scatter_dims` names a distinct dimension of `x` for every entry of an index vector.",
+      "`inserted_window_dims` are ascending dimensions of `x`, `update_window_dims` ascending "
+        + "dimensions of the updates, one for each other dimension of `x`.",
+      "The updates have the dtype of `x`, the batch of the indices and windows that fit `x`.",
+    ],
+    typeRule: { op throws(OpError) in
+      let dims = ScatterDimensions(op.attributes)
+      let (x, indices, updates) = (op[0], op[1], op[2])
+      try op.require(
+        1, (0...indices.rank).contains(dims.indexVectorDim),
+        "index_vector_dim = \(dims.indexVectorDim) of \(indices)")
+      let (batch, length) = indexBatch(indices, dims.indexVectorDim)
+      try op.require(
+        2,
+        dims.scatterDims.count == length && areDistinctDimensions(dims.scatterDims, rank: x.rank),
+        "scatter_dims = \(dims.scatterDims) for index vectors of \(length) into \(x)")
+      let windowDims = (0..<x.rank).filter { !dims.insertedWindowDims.contains($0) }
+      try op.require(
+        3,
+        areDistinctDimensions(dims.insertedWindowDims, rank: x.rank)
+          && isAscending(dims.insertedWindowDims)
+          && areDistinctDimensions(dims.updateWindowDims, rank: updates.rank)
+          && isAscending(dims.updateWindowDims) && dims.updateWindowDims.count == windowDims.count,
+        "inserted_window_dims = \(dims.insertedWindowDims) and update_window_dims = "
+          + "\(dims.updateWindowDims) of \(x) and \(updates)")
+      let updateBatch = (0..<updates.rank).filter { !dims.updateWindowDims.contains($0) }
+      try op.require(
+        4,
+        updates.dtype == x.dtype && updateBatch.map { updates.shape[$0] } == batch
+          && zip(dims.updateWindowDims, windowDims).allSatisfy {
+            updates.shape[$0] <= x.shape[$1]
+          },
+        "the updates \(updates) do not fit the indices \(indices) and \(x)")
+      return x
+    },
+    flops: { op, _ in Double(op[2].elementCount) }, gradient: .rule(gradientOfScatter))
+}

@@ -1,0 +1,103 @@
+// The closed set of ops.
+
+/// What an op does. Names and semantics follow StableHLO.
+public enum Opcode: UInt8, CaseIterable, Sendable {
+  // Elementwise, one operand.
+  case abs, negate, sign, floor, ceil, roundNearestEven, isFinite, not
+  case exponential, exponentialMinusOne, log, logPlusOne, tanh, logistic
+  case sqrt, rsqrt, sine, cosine, erf, convert
+  // Elementwise, two operands.
+  case add, subtract, multiply, divide, remainder, maximum, minimum, power, and, or, xor, compare
+  // Elementwise, three operands.
+  case select, clamp
+  // Values out of nothing.
+  case constant, iota, random
+  // Movement.
+  case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
+  // Reduction, contraction, windows, indexed access.
+  case reduce, dotGeneral, convolution, reduceWindow, selectAndScatter, gather, scatter
+  // Structure.
+  case call, fusion, noGrad, recompute, yield, `return`
+
+  /// The row of this opcode in the op table; a case without a row does not compile.
+  public var definition: OpDefinition {
+    switch self {
+    case .abs: .abs
+    case .negate: .negate
+    case .sign: .sign
+    case .floor: .floor
+    case .ceil: .ceil
+    case .roundNearestEven: .roundNearestEven
+    case .isFinite: .isFinite
+    case .not: .not
+    case .exponential: .exponential
+    case .exponentialMinusOne: .exponentialMinusOne
+    case .log: .log
+    case .logPlusOne: .logPlusOne
+    case .tanh: .tanh
+    case .logistic: .logistic
+    case .sqrt: .sqrt
+    case .rsqrt: .rsqrt
+    case .sine: .sine
+    case .cosine: .cosine
+    case .erf: .erf
+    case .convert: .convert
+    case .add: .add
+    case .subtract: .subtract
+    case .multiply: .multiply
+    case .divide: .divide
+    case .remainder: .remainder
+    case .maximum: .maximum
+    case .minimum: .minimum
+    case .power: .power
+    case .and: .and
+    case .or: .or
+    case .xor: .xor
+    case .compare: .compare
+    case .select: .select
+    case .clamp: .clamp
+    case .constant: .constant
+    case .iota: .iota
+    case .random: .random
+    case .broadcastInDim: .broadcastInDim
+    case .reshape: .reshape
+    case .transpose: .transpose
+    case .slice: .slice
+    case .pad: .pad
+    case .concatenate: .concatenate
+    case .reverse: .reverse
+    case .reduce: .reduce
+    case .dotGeneral: .dotGeneral
+    case .convolution: .convolution
+    case .reduceWindow: .reduceWindow
+    case .selectAndScatter: .selectAndScatter
+    case .gather: .gather
+    case .scatter: .scatter
+    case .call: .call
+    case .fusion: .fusion
+    case .noGrad: .noGrad
+    case .recompute: .recompute
+    case .yield: .yield
+    case .return: .return
+    }
+  }
+
+  /// The spelling in the IR.
+  public var name: String { definition.name }
+  /// Whether it ends a block.
+  public var isTerminator: Bool { self == .yield || self == .return }
+  /// Whether it owns a region.
+  public var hasRegion: Bool { self == .fusion || self == .noGrad || self == .recompute }
+  /// Whether every element of the result depends on the elements at the same place only.
+  public var isElementwise: Bool { definition.category == .elementwise }
+
+  /// All opcodes by their spelling.
+  static let byName: [String: Opcode] = Dictionary(
+    uniqueKeysWithValues: Opcode.allCases.map { ($0.name, $0) })
+
+  /// The opcode with the given spelling.
+  public init?(name: String) {
+    guard let opcode = Opcode.byName[name] else { return nil }
+    self = opcode
+  }
+}

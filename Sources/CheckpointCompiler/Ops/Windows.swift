@@ -1,0 +1,97 @@
+// Pooling: reductions over a sliding window, and the scatter that is their gradient.
+
+/// How `reduce_window` and `select_and_scatter` slide their window, over every dimension.
+public struct PoolingWindow: Hashable, Sendable {
+  /// Extent of the window.
+  public var window: [Int]
+  /// Distance between neighbouring windows.
+  public var strides: [Int]
+  /// Padding before the first element.
+  public var low: [Int]
+  /// Padding after the last element.
+  public var high: [Int]
+  /// Distance between neighbouring elements of the operand.
+  public var baseDilation: [Int]
+  /// Distance between neighbouring elements of the window.
+  public var windowDilation: [Int]
+
+  /// The window that attributes describe.
+  public init(_ attributes: Attributes, rank: Int) {
+    window = attributes.ints(.window) ?? []
+    strides = attributes.ints(.strides, count: rank, fill: 1)
+    low = attributes.ints(.low, count: rank, fill: 0)
+    high = attributes.ints(.high, count: rank, fill: 0)
+    baseDilation = attributes.ints(.baseDilation, count: rank, fill: 1)
+    windowDilation = attributes.ints(.windowDilation, count: rank, fill: 1)
+  }
+
+  func isValid(rank: Int) -> Bool {
+    [window, strides, low, high, baseDilation, windowDilation].allSatisfy { $0.count == rank }
+      && (window + strides + baseDilation + windowDilation).allSatisfy { $0 >= 1 }
+  }
+
+  /// The number of windows along every dimension.
+  func resultShape(_ shape: [Int]) -> [Int] {
+    shape.indices.map { axis in
+      windowedExtent(
+        shape[axis], window: window[axis], stride: strides[axis], low: low[axis],
+        high: high[axis], baseDilation: baseDilation[axis], windowDilation: windowDilation[axis])
+    }
+  }
+}
+
+extension OpDefinition {
+  static let reduceWindow = OpDefinition(
+    name: "reduce_window",
+    summary: "Combines the elements under each place of a sliding window, starting from the "
+      + "neutral element of `kind`; padding and the gaps of `base_dilation` are neutral.",
+    category: .window, operands: [OperandSpec("x", .numeric)],
+    attributes: [
+      AttributeSpec(.kind, .symbol(combinerKinds)), AttributeSpec(.window, .ints),
+      AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
+      AttributeSpec(.high, .ints, .fill(0)), AttributeSpec(.baseDilation, .ints, .fill(1)),
+      AttributeSpec(.windowDilation, .ints, .fill(1)),
+    ],
+    constraints: [
+      "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
+      "`and` and `or` take integers, the others numbers.",
+    ],
+    typeRule: { op throws(OpError) in
+      let window = PoolingWindow(op.attributes, rank: op[0].rank)
+      try op.require(
+        1, window.isValid(rank: op[0].rank), "a window list does not fit \(op[0])")
+      try op.requireCombiner(2, op[0].dtype)
+      return op[0].with(shape: window.resultShape(op[0].shape))
+    },
+    flops: { op, result in
+      let taps = op.attributes.ints(.window)!.reduce(1.0) { $0 * Double($1) }
+      return Double(result.elementCount) * taps
+    }, gradient: .rule(gradientOfReduceWindow))
+
+  static let selectAndScatter = OpDefinition(
+    name: "select_and_scatter",
+    summary: "Adds each element of `source` to the place that its window of `x` selects: the first "
+      + "largest (`ge`) or smallest (`le`) element; other places are 0.",
+    category: .window, operands: [OperandSpec("x", .numeric), OperandSpec("source", .numeric)],
+    attributes: [
+      AttributeSpec(.direction, .symbol(["ge", "le"])), AttributeSpec(.window, .ints),
+      AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
+      AttributeSpec(.high, .ints, .fill(0)),
+    ],
+    constraints: [
+      "Lists have an entry for every dimension; window and strides are at least 1.",
+      "`source` has the dtype of `x` and an element for every window.",
+    ],
+    typeRule: { op throws(OpError) in
+      let window = PoolingWindow(op.attributes, rank: op[0].rank)
+      try op.require(
+        1, window.isValid(rank: op[0].rank), "a window list does not fit \(op[0])")
+      let source = op[0].with(shape: window.resultShape(op[0].shape))
+      try op.require(2, op[1] == source, "the source is \(op[1]); the windows make \(source)")
+      return op[0]
+    },
+    flops: { op, _ in
+      let taps = op.attributes.ints(.window)!.reduce(1.0) { $0 * Double($1) }
+      return Double(op[1].elementCount) * (taps + 1)
+    }, gradient: .unsupported)
+}
