@@ -1,0 +1,229 @@
+// Reading whole files, and writing them all or not at all.
+//
+// Problem     A build that fails, a full disk or Ctrl-C must not leave half a file, nor half of the
+//             files that belong together.
+// Method      Every file is written under a temporary name in its own directory; when all are
+//             complete, each is renamed to its name, which replaces an older file in one step.
+// Invariants  Before `commit` returns or throws, no temporary file is left; a reader sees the old
+//             content or the new one. Directories that were created for a failed batch go again.
+// Cost        O(bytes).
+
+import Foundation
+
+/// A file or directory that could not be used.
+public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// What was tried, such as `cannot write`.
+  public var action: String
+  /// The path.
+  public var path: String
+  /// The system's reason.
+  public var reason: String
+
+  /// A failed use of a path.
+  public init(_ action: String, path: String, reason: String) {
+    self.action = action
+    self.path = path
+    self.reason = reason
+  }
+
+  /// The failure that `errno` tells.
+  static func fromErrno(_ action: String, path: String, code: Int32 = errno) -> FileError {
+    FileError(action, path: path, reason: String(cString: strerror(code)).lowercasedFirst)
+  }
+
+  /// One line: what was tried, the path, and why it failed.
+  public var description: String { "\(action) '\(path)': \(reason)" }
+}
+
+extension String {
+  /// The text with its first letter in lower case, as messages start.
+  var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
+}
+
+/// Reads a whole file.
+///
+/// - Throws: An error with the path and the system's reason.
+public func readFile(_ path: String) throws(FileError) -> [UInt8] {
+  let action = "cannot read"
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw .fromErrno(action, path: path) }
+  defer { close(descriptor) }
+  var status = stat()
+  guard fstat(descriptor, &status) == 0 else { throw .fromErrno(action, path: path) }
+  guard status.st_mode & S_IFMT != S_IFDIR else {
+    throw FileError(action, path: path, reason: "is a directory")
+  }
+  // One byte more than the file has, so that its end is seen without growing; pipes grow.
+  var bytes = [UInt8](repeating: 0, count: max(0, Int(status.st_size)) + 1)
+  var count = 0
+  while true {
+    if count == bytes.count { bytes.append(contentsOf: repeatElement(0, count: bytes.count)) }
+    let start = count
+    let got = bytes.withUnsafeMutableBytes { buffer in
+      read(descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
+    }
+    if got < 0, errno == EINTR { continue }
+    guard got >= 0 else { throw .fromErrno(action, path: path) }
+    if got == 0 { break }
+    count += got
+  }
+  bytes.removeLast(bytes.count - count)
+  return bytes
+}
+
+/// Files that are written together: all of them, or none.
+public struct OutputBatch: Sendable {
+  /// One file to be written.
+  struct File: Sendable {
+    var path: String
+    var bytes: [UInt8]
+    var isExecutable: Bool
+  }
+
+  private var files: [File] = []
+
+  /// No files.
+  public init() {}
+
+  /// The paths that will be written, in the order in which they were added.
+  public var paths: [String] { files.map(\.path) }
+
+  /// Adds a file; nothing is written yet.
+  public mutating func add(_ bytes: [UInt8], to path: String, isExecutable: Bool = false) {
+    files.append(File(path: path, bytes: bytes, isExecutable: isExecutable))
+  }
+
+  /// Adds a text file; nothing is written yet.
+  public mutating func add(_ text: String, to path: String) {
+    add(Array(text.utf8), to: path)
+  }
+
+  /// Writes all files, creating the directories they need.
+  ///
+  /// - Throws: An error with the path that failed; then nothing has changed.
+  public func commit() throws(FileError) {
+    var createdDirectories: [String] = []
+    var temporaries: [String] = []
+    do throws(FileError) {
+      for file in files {
+        var status = stat()
+        if stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+          throw FileError("cannot write", path: file.path, reason: "is a directory")
+        }
+        try OutputBatch.createDirectory(
+          OutputBatch.directory(of: file.path), created: &createdDirectories)
+        temporaries.append(try OutputBatch.writeTemporary(file))
+      }
+      for (file, temporary) in zip(files, temporaries) where rename(temporary, file.path) != 0 {
+        throw FileError.fromErrno("cannot write", path: file.path)
+      }
+    } catch {
+      // A temporary file that was renamed already no longer exists under this name.
+      for temporary in temporaries { unlink(temporary) }
+      for directory in createdDirectories.reversed() { rmdir(directory) }
+      throw error
+    }
+  }
+
+  /// The directory a path lies in.
+  static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  private static func createDirectory(
+    _ path: String, created: inout [String]
+  ) throws(FileError) {
+    var status = stat()
+    if stat(path, &status) == 0 {
+      guard status.st_mode & S_IFMT == S_IFDIR else {
+        throw FileError("cannot create directory", path: path, reason: "a file is in the way")
+      }
+      return
+    }
+    let parent = directory(of: path)
+    if parent != path { try createDirectory(parent, created: &created) }
+    if mkdir(path, 0o777) == 0 {
+      created.append(path)
+    } else if errno != EEXIST {
+      throw .fromErrno("cannot create directory", path: path)
+    }
+  }
+
+  /// Writes the content beside its destination and returns the temporary path.
+  private static func writeTemporary(_ file: File) throws(FileError) -> String {
+    let action = "cannot write"
+    let slash = file.path.lastIndex(of: "/").map { file.path.index(after: $0) }
+    let split = slash ?? file.path.startIndex
+    // A long name gets a short one, so that the suffix fits into a directory entry.
+    let stem = String(file.path[split...].prefix(100))
+    var temporary = ""
+    var descriptor: Int32 = -1
+    for attempt in 0..<1000 where descriptor < 0 {
+      temporary = "\(file.path[..<split]).\(stem).\(getpid())-\(attempt)"
+      // The user's mask applies, as it does to what other programs write.
+      descriptor = open(
+        temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file.isExecutable ? 0o777 : 0o666)
+      if descriptor < 0, errno != EEXIST { break }
+    }
+    guard descriptor >= 0 else { throw .fromErrno(action, path: file.path) }
+    do {
+      defer { close(descriptor) }
+      try write(file.bytes, to: descriptor, path: file.path)
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+    return temporary
+  }
+
+  private static func write(
+    _ bytes: [UInt8], to descriptor: Int32, path: String
+  ) throws(FileError) {
+    var offset = 0
+    while offset < bytes.count {
+      let start = offset
+      let count = bytes.withUnsafeBytes { buffer in
+        Foundation.write(
+          descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw .fromErrno("cannot write", path: path) }
+      offset += count
+    }
+  }
+}
+
+/// Writes one file, all of it or nothing.
+///
+/// - Throws: An error with the path and the system's reason; an older file is then unchanged.
+public func writeFileAtomically(_ bytes: [UInt8], to path: String) throws(FileError) {
+  var batch = OutputBatch()
+  batch.add(bytes, to: path)
+  try batch.commit()
+}
+
+/// A directory for intermediate files; it is removed with everything in it when its owner lets go.
+public struct TemporaryDirectory: ~Copyable, Sendable {
+  /// The absolute path.
+  public let path: String
+
+  /// Creates a directory below `TMPDIR`, or `/tmp` where that is not set.
+  ///
+  /// - Throws: An error with the path and the system's reason.
+  public init() throws(FileError) {
+    let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? ""
+    let root = base.isEmpty ? "/tmp" : base
+    var template = Array("\(root)/ckc-XXXXXX".utf8CString)
+    let isMade = template.withUnsafeMutableBufferPointer { buffer in
+      buffer.baseAddress.flatMap { mkdtemp($0) } != nil
+    }
+    guard isMade else { throw .fromErrno("cannot create a directory in", path: root) }
+    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// The path of a file in the directory.
+  public func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
