@@ -23,7 +23,7 @@ let package = Package(
     .executableTarget(name: "ckc", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
     .testTarget(
       name: "CheckpointCompilerTests",
-      dependencies: ["CheckpointCompiler", "CompilerTesting"],
+      dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc"],
       swiftSettings: settings),
   ]
 )

@@ -216,6 +216,7 @@ extension JSONValue {
   /// - Parameters:
   ///   - bytes: UTF-8 text.
   ///   - file: The text's index in the caller's `SourceMap`, for the location of an error.
+  /// - Returns: The value.
   /// - Throws: A located error that names the rule.
   package static func parse(_ bytes: [UInt8], file: Int32 = -1) throws(Diagnostic) -> JSONValue {
     var parser = JSONParser(bytes: bytes, file: file)

@@ -19,6 +19,7 @@ public enum Npy {
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - name: The file's name, for messages.
+  /// - Returns: The array in C order.
   /// - Throws: An error that names the file and the rule it breaks.
   public static func decode(_ bytes: [UInt8], name: String) throws(Diagnostic) -> Tensor {
     var reader = ByteReader(bytes, name: name)

@@ -39,6 +39,7 @@ public struct Safetensors: Sendable {
   /// - Parameters:
   ///   - bytes: The whole file.
   ///   - name: The file's name, for messages.
+  /// - Returns: The tensors in the order of their data.
   /// - Throws: An error that names the file, the tensor and the rule it breaks.
   public static func decode(_ bytes: [UInt8], name: String) throws(Diagnostic) -> Safetensors {
     var reader = ByteReader(bytes, name: name)

@@ -175,6 +175,7 @@ public struct CompilerDriver: Sendable {
   ///   - output: The path of the product.
   ///   - product: What to produce.
   ///   - extraFlags: Further flags, after all others.
+  /// - Returns: The compiler, its flags and its arguments.
   public func commandLine(
     _ sources: [String], to output: String, as product: Product, extraFlags: [String] = []
   ) -> [String] {

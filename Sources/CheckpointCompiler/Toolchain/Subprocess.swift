@@ -45,6 +45,7 @@ public enum Subprocess {
   ///   - command: The program, searched on `PATH` where it has no slash, and its arguments.
   ///   - environment: Variables set for it in addition to ours.
   ///   - joinsStreams: Whether standard error goes where standard output does.
+  /// - Returns: What it wrote and how it ended.
   /// - Throws: An error when the program cannot be started.
   public static func run(
     _ command: [String], environment: [String: String] = [:], joinsStreams: Bool = false

@@ -1,0 +1,50 @@
+// From the words of a command line to an exit status.
+
+import CheckpointCompiler
+
+/// Runs commands.
+enum Commands {
+  /// Runs one command line and returns the exit status.
+  ///
+  /// - Parameters:
+  ///   - words: The words after the name of the program.
+  ///   - console: Where it writes.
+  /// - Returns: The exit status.
+  static func run(_ words: [String], console: Console) -> ExitCode {
+    var isJSON = words.contains(OptionName.json.spelling)
+    do {
+      let arguments = try Arguments.parse(words)
+      isJSON = arguments.isJSON
+      if arguments.wantsHelp {
+        try HelpVerb.run(arguments.verb, isJSON: isJSON, console: console)
+        return .done
+      }
+      let status = try perform(arguments, console: console)
+      for option in arguments.unread {
+        console.warn("\(option.spelling) changes nothing here")
+      }
+      return status
+    } catch {
+      let failure = Failure(error)
+      console.printError(failure.rendered ?? "ckc: error: \(failure.message)\n")
+      if isJSON {
+        let status = JSONValue.integer(Int(failure.status.rawValue))
+        let value: JSONValue = ["error": .string(failure.message), "exitStatus": status]
+        console.print(value.compactText + "\n")
+      }
+      return failure.status
+    }
+  }
+
+  private static func perform(_ arguments: Arguments, console: Console) throws -> ExitCode {
+    switch arguments.verb {
+    case .version: VersionVerb.run(arguments, console: console)
+    case .help: try HelpVerb.run(arguments, console: console)
+    case .completions: CompletionsVerb.run(arguments, console: console)
+    case .compile, .inspect, .plan, .explain, .run, .train, .check, .profile, .solve, .pack, .fmt,
+      .ops:
+      throw Failure(.defect, "'\(arguments.verb.rawValue)' is not linked in")
+    }
+    return .done
+  }
+}
