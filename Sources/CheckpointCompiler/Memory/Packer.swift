@@ -1,0 +1,81 @@
+// The packer's entry point: buffers in, offsets out.
+//
+// Method      Greedy orders; then, while the arena is above the bound, a search over orders. Beyond
+//             `pairsMax` overlapping pairs, sweeps over time alone.
+// Cost        Work is counted, never timed.
+
+/// What is asked of the packer.
+public struct PackOptions: Sendable {
+  /// Stop at the first plan whose arena is at most this; nil asks for the smallest.
+  public var capacityBytes: Int?
+  /// Amount of search; 1 is the default, 0 gives the best greedy plan.
+  public var effort: Double
+
+  /// A search of the default effort for the smallest arena, unless told otherwise.
+  public init(capacityBytes: Int? = nil, effort: Double = 1) {
+    self.capacityBytes = capacityBytes
+    self.effort = effort
+  }
+}
+
+/// A plan and what is known about the best one.
+public struct PackResult: Sendable {
+  /// How good the plan is.
+  public enum Status: String, Sendable {
+    /// No smaller arena exists.
+    case optimal
+    /// The plan is within the capacity, if one was given.
+    case feasible
+    /// No plan within the capacity was found; the plan is the best one found.
+    case infeasible
+  }
+
+  /// How good the plan is.
+  public var status: Status
+  /// The plan.
+  public var plan: MemoryPlan
+  /// The largest sum of sizes alive at once: no arena is smaller.
+  public var lowerBoundBytes: Int
+
+  /// The result as one line of JSON, as `ckc pack` prints it.
+  public func json(seconds: Double? = nil) -> String {
+    var out = "{\"status\":\"\(status.rawValue)\",\"height\":\(plan.arenaBytes)"
+    out += ",\"lowerBound\":\(lowerBoundBytes)"
+    if let seconds { out += ",\"seconds\":\(jsonNumber(seconds))" }
+    return out + "}\n"
+  }
+}
+
+/// Places the buffers of `problem`.
+///
+/// Equal input gives equal output.
+public func pack(_ problem: PlacementProblem, options: PackOptions = PackOptions()) -> PackResult {
+  let bound = problem.maxLiveBytes
+  let goal = max(bound, options.capacityBytes ?? 0)
+  var best: MemoryPlan?
+  func consider(_ plan: MemoryPlan) {
+    if plan.arenaBytes < best?.arenaBytes ?? .max { best = plan }
+  }
+  var isDone: Bool { (best?.arenaBytes ?? .max) <= goal }
+
+  if let graph = OverlapGraph(problem, pairsMax: 4_000_000) {
+    var greedy = GreedyPlacement(graph)
+    for order in PlacementOrder.allCases where !isDone {
+      let arena = greedy.run(order.buffers(of: graph)).arena
+      consider(MemoryPlan(offsets: greedy.offsets, arenaBytes: arena))
+    }
+    if !isDone, let start = best, options.effort > 0 {
+      consider(OrderSearch.improved(start, graph: graph, goal: goal, effort: options.effort))
+    }
+  }
+  for fit in SweepFit.allCases where !isDone {
+    for reversed in [false, true] where !isDone {
+      consider(sweepPlacement(problem, fit: fit, reversed: reversed))
+    }
+  }
+  let plan = best ?? MemoryPlan(offsets: [], arenaBytes: 0)
+  let isWithin = plan.arenaBytes <= options.capacityBytes ?? .max
+  return PackResult(
+    status: plan.arenaBytes == bound && isWithin ? .optimal : (isWithin ? .feasible : .infeasible),
+    plan: plan, lowerBoundBytes: bound)
+}

@@ -1,0 +1,141 @@
+// The strategy `auto`: the cheapest of many plans made for a fixed ladder of budgets.
+//
+// Method      For each base order and each rung of a ladder of budgets between the smallest that can
+//             be reached and the peak of keeping everything, plans are built by the eviction
+//             simulator under several scores and improved by local search. All plans go to one
+//             archive, which answers any budget.
+// Invariants  What is put in the archive for a rung does not depend on the budget asked for, and a
+//             query uses all rungs up to its budget; so a larger budget never costs more.
+// Cost        Work is counted, never timed.
+
+/// Plans that no other known plan beats in both peak and cost.
+struct PlanArchive {
+  /// One plan, its nodes numbered as in the problem.
+  struct Plan {
+    var peakBytes: Int
+    var cost: Double
+    var sequence: [Int32]
+  }
+
+  /// By growing peak; costs fall strictly.
+  private(set) var plans: [Plan] = []
+
+  /// The cheapest plan within a budget.
+  func best(within budgetBytes: Int) -> Plan? {
+    plans.last { $0.peakBytes <= budgetBytes }
+  }
+
+  /// The plan with the smallest peak among those of at most `cost`.
+  func smallest(costing cost: Double) -> Plan? { plans.first { $0.cost <= cost } }
+
+  /// Whether a plan of these figures would be new.
+  func isBetter(peakBytes: Int, cost: Double) -> Bool {
+    guard let rival = best(within: peakBytes) else { return true }
+    return cost < rival.cost
+  }
+
+  /// Adds a plan unless another is as good.
+  mutating func add(_ plan: Plan) {
+    guard isBetter(peakBytes: plan.peakBytes, cost: plan.cost) else { return }
+    plans.removeAll { $0.peakBytes >= plan.peakBytes && $0.cost >= plan.cost }
+    let place = plans.firstIndex { $0.peakBytes > plan.peakBytes } ?? plans.count
+    plans.insert(plan, at: place)
+  }
+}
+
+/// The search of `auto` over one problem.
+struct AutoPlanner {
+  /// One base order and what it gives when nothing is recomputed.
+  struct Base {
+    var graph: RematGraph
+    var order: [Int32]
+    var keepAll: SequenceFigures
+  }
+
+  let bases: [Base]
+  let floorBytes: Int
+  let effort: Double
+  private(set) var archive = PlanArchive()
+  /// Rungs already planned.
+  private(set) var doneRungs: [Int] = []
+
+  /// A planner over the given base orders; the first is the problem's own.
+  init(bases: [Base], floorBytes: Int, effort: Double) {
+    self.bases = bases
+    self.floorBytes = floorBytes
+    self.effort = effort
+    for base in bases { record(base.graph.keepAllSequence(), of: base) }
+  }
+
+  private static let scores: [EvictionScore] = [
+    EvictionScore(distanceExponent: 1, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 0, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 0.5, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 0.5, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: true, costExponent: 0.5),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: false, costExponent: 0),
+  ]
+
+  /// Scores tried, fewer for very large problems.
+  private var scoreCount: Int {
+    let nodes = bases[0].graph.nodeCount
+    return nodes > 50_000 ? 2 : (nodes > 10_000 ? 4 : Self.scores.count)
+  }
+
+  private mutating func record(_ sequence: [Int32], of base: Base) {
+    guard let figures = base.graph.figures(of: sequence) else { return }
+    guard archive.isBetter(peakBytes: figures.peakBytes, cost: figures.cost) else { return }
+    guard base.graph.satisfiesRunCounts(sequence) else { return }
+    archive.add(
+      PlanArchive.Plan(
+        peakBytes: figures.peakBytes, cost: figures.cost,
+        sequence: sequence.map { base.order[Int($0)] }))
+  }
+
+  /// Builds plans for one budget with every order and score; true if one fits.
+  @discardableResult
+  private mutating func construct(_ budgetBytes: Int) -> Bool {
+    var fits = false
+    for base in bases {
+      for score in Self.scores.prefix(scoreCount) {
+        guard
+          let sequence = EvictionSimulator.run(base.graph, budgetBytes: budgetBytes, score: score)
+        else { continue }
+        fits = true
+        record(sequence, of: base)
+      }
+    }
+    return fits
+  }
+
+  /// Looks for the smallest budget that a plan can be built for, by bisection.
+  mutating func findMinimum() {
+    let limit = bases[0].graph.nodeCount > 10_000 ? 6 : 20
+    for base in bases {
+      record(base.graph.sqrtSequence(), of: base)
+      record(base.graph.cheapSequence(), of: base)
+    }
+    var low = floorBytes - 1
+    var rounds = 0
+    while let best = archive.plans.first, best.peakBytes - low > 1, rounds < limit {
+      // The low end first: many graphs reach their floor.
+      let middle = rounds == 0 ? floorBytes : low + (best.peakBytes - low) / 2
+      if !construct(middle) { low = middle }
+      rounds += 1
+    }
+  }
+
+  /// Plans every rung up to `budgetBytes`.
+  mutating func climb(to budgetBytes: Int) {
+    let top = bases[0].keepAll.peakBytes
+    let nodes = bases[0].graph.nodeCount
+    let count = nodes > 10_000 ? 10 : (nodes > 2000 || effort < 0.1 ? 20 : 100)
+    for rung in 1..<count {
+      let rungBytes = top / count * rung + top % count * rung / count
+      if rungBytes > budgetBytes { break }
+      guard let smallest = archive.plans.first, rungBytes >= smallest.peakBytes else { continue }
+      construct(rungBytes)
+    }
+  }
+}

@@ -1,0 +1,239 @@
+// Reads JSON in one pass over its bytes, telling where it stops being what was expected.
+//
+// Method      Pull parsing: the caller asks for the object, array or scalar it expects; nothing is
+//             built but what it keeps. Values that nobody asked for are skipped without recursion.
+// Cost        O(bytes); 100,000 nodes take a fraction of a second.
+// Source      RFC 8259.
+
+import Foundation
+
+/// A reader of one JSON text.
+struct JSONScanner {
+  private let bytes: [UInt8]
+  private let file: Int32
+  private(set) var position = 0
+
+  /// A reader at the start of `bytes`, naming `file` of a source map in diagnostics.
+  init(_ bytes: [UInt8], file: Int32) {
+    self.bytes = bytes
+    self.file = file
+  }
+
+  /// A diagnostic that points at `offset`, or at the current position.
+  func failure(_ message: String, at offset: Int? = nil) -> Diagnostic {
+    Diagnostic(message, at: location(offset ?? position))
+  }
+
+  /// The place of a byte offset.
+  func location(_ offset: Int) -> SourceLocation {
+    SourceLocation(file: file, offset: Int32(clamping: offset))
+  }
+
+  /// The next byte that is not white space, without consuming it; 0 at the end.
+  mutating func peek() -> UInt8 {
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte != 32 && byte != 10 && byte != 13 && byte != 9 { return byte }
+      position += 1
+    }
+    return 0
+  }
+
+  private mutating func accept(_ character: Unicode.Scalar) -> Bool {
+    guard peek() == UInt8(ascii: character) else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func expect(
+    _ character: Unicode.Scalar, _ what: String
+  ) throws(Diagnostic) {
+    if !accept(character) { throw failure("expected \(what)") }
+  }
+
+  /// Reads an object, handing each key to `member`, which must consume the value.
+  mutating func object(
+    _ member: (inout JSONScanner, String) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    try expect("{", "an object")
+    if accept("}") { return }
+    repeat {
+      _ = peek()
+      let key = try string()
+      try expect(":", "':' after a key")
+      try member(&self, key)
+    } while accept(",")
+    try expect("}", "',' or '}'")
+  }
+
+  /// Reads an array, calling `element` at each element, which must consume it.
+  mutating func array(
+    _ element: (inout JSONScanner) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    try expect("[", "an array")
+    if accept("]") { return }
+    repeat { try element(&self) } while accept(",")
+    try expect("]", "',' or ']'")
+  }
+
+  /// Reads a string with its escapes.
+  mutating func string() throws(Diagnostic) -> String {
+    try expect("\"", "a string")
+    var out: [UInt8] = []
+    while position < bytes.count {
+      let byte = bytes[position]
+      position += 1
+      if byte == UInt8(ascii: "\"") { return String(decoding: out, as: UTF8.self) }
+      if byte < 32 { throw failure("a string holds a control character", at: position - 1) }
+      if byte == UInt8(ascii: "\\") { try escape(into: &out) } else { out.append(byte) }
+    }
+    throw failure("a string does not end")
+  }
+
+  private mutating func escape(into out: inout [UInt8]) throws(Diagnostic) {
+    let start = position - 1
+    guard position < bytes.count else { throw failure("a string does not end") }
+    let kind = bytes[position]
+    position += 1
+    switch kind {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(kind)
+    case UInt8(ascii: "b"): out.append(8)
+    case UInt8(ascii: "f"): out.append(12)
+    case UInt8(ascii: "n"): out.append(10)
+    case UInt8(ascii: "r"): out.append(13)
+    case UInt8(ascii: "t"): out.append(9)
+    case UInt8(ascii: "u"):
+      guard var code = hexadecimal() else { throw failure("not a \\u escape", at: start) }
+      if code >= 0xD800, code < 0xDC00, position + 1 < bytes.count,
+        bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
+      {
+        position += 2
+        guard let low = hexadecimal(), low >= 0xDC00, low < 0xE000 else {
+          throw failure("a surrogate without its second half", at: start)
+        }
+        code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+      }
+      guard let scalar = Unicode.Scalar(code) else {
+        throw failure("a surrogate without its second half", at: start)
+      }
+      out.append(contentsOf: Array(String(Character(scalar)).utf8))
+    default: throw failure("not an escape", at: start)
+    }
+  }
+
+  private mutating func hexadecimal() -> UInt32? {
+    guard position + 4 <= bytes.count else { return nil }
+    let digits = String(decoding: bytes[position..<position + 4], as: UTF8.self)
+    guard digits.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }) else {
+      return nil
+    }
+    position += 4
+    return UInt32(digits, radix: 16)
+  }
+
+  private mutating func numberText() throws(Diagnostic) -> (text: Substring.UTF8View, start: Int) {
+    _ = peek()
+    let start = position
+    while position < bytes.count {
+      let byte = bytes[position]
+      let isPart =
+        (byte >= 48 && byte <= 57) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+")
+        || byte == UInt8(ascii: ".") || byte | 32 == UInt8(ascii: "e")
+      if !isPart { break }
+      position += 1
+    }
+    if position == start { throw failure("expected a number", at: start) }
+    return (Substring(String(decoding: bytes[start..<position], as: UTF8.self)).utf8, start)
+  }
+
+  /// Reads a number.
+  mutating func number() throws(Diagnostic) -> Double {
+    let (text, start) = try numberText()
+    guard let value = Double(Substring(text)), value.isFinite else {
+      throw failure("'\(Substring(text))' is not a number", at: start)
+    }
+    return value
+  }
+
+  /// Reads a number that is a whole 64-bit number.
+  mutating func integer() throws(Diagnostic) -> Int {
+    let (text, start) = try numberText()
+    if let value = Int(Substring(text)) { return value }
+    guard let value = Double(Substring(text)), let whole = Int(exactly: value) else {
+      throw failure("'\(Substring(text))' is not a whole number", at: start)
+    }
+    return whole
+  }
+
+  private mutating func acceptWord(_ word: StaticString) -> Bool {
+    _ = peek()
+    let count = word.utf8CodeUnitCount
+    guard position + count <= bytes.count else { return false }
+    for offset in 0..<count where bytes[position + offset] != word.utf8Start[offset] {
+      return false
+    }
+    position += count
+    return true
+  }
+
+  /// Reads `true` or `false`.
+  mutating func boolean() throws(Diagnostic) -> Bool {
+    if acceptWord("true") { return true }
+    if acceptWord("false") { return false }
+    throw failure("expected true or false")
+  }
+
+  /// Consumes a `null`, if one is next.
+  mutating func acceptNull() -> Bool { acceptWord("null") }
+
+  /// Consumes any value. Nesting needs no stack frames.
+  mutating func skipValue() throws(Diagnostic) {
+    var depth = 0
+    repeat {
+      switch peek() {
+      case UInt8(ascii: "{"), UInt8(ascii: "["):
+        depth += 1
+        position += 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"):
+        guard depth > 0 else { throw failure("expected a value") }
+        depth -= 1
+        position += 1
+      case UInt8(ascii: ","), UInt8(ascii: ":"):
+        guard depth > 0 else { throw failure("expected a value") }
+        position += 1
+      case UInt8(ascii: "\""): _ = try string()
+      case UInt8(ascii: "t"), UInt8(ascii: "f"): _ = try boolean()
+      case UInt8(ascii: "n"):
+        if !acceptNull() { throw failure("expected a value") }
+      default: _ = try numberText()
+      }
+    } while depth > 0
+  }
+
+  /// Fails unless only white space is left.
+  mutating func end() throws(Diagnostic) {
+    if peek() != 0 || position < bytes.count { throw failure("text after the end of the value") }
+  }
+}
+
+/// `text` as a JSON string, quotes included.
+func jsonQuoted(_ text: String) -> String {
+  var out: [UInt8] = [UInt8(ascii: "\"")]
+  for byte in text.utf8 {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
+    case 0..<32:
+      let digits = Array("0123456789abcdef".utf8)
+      out += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    default: out.append(byte)
+    }
+  }
+  out.append(UInt8(ascii: "\""))
+  return String(decoding: out, as: UTF8.self)
+}
+
+/// A finite number as JSON writes it, whole numbers without a fraction.
+func jsonNumber(_ value: Double) -> String {
+  if let whole = Int(exactly: value), abs(whole) < 1 << 53 { return String(whole) }
+  return value.description
+}

@@ -1,0 +1,135 @@
+// The planning problem on plain numbers: what each node costs, makes, reads and needs.
+//
+// Problem     Run every node at least once so that the memory in use never exceeds a budget, and
+//             pay as little as possible for running nodes again.
+// Memory      While a node runs: every resident value (its inputs among them), all its outputs
+//             and its scratch.
+// Invariants  Nodes stand in a topological order; byte counts add up without overflow.
+
+/// A graph of costs and sizes to be scheduled under a byte budget.
+public struct RematProblem: Sendable, Equatable {
+  /// One output of a node, as another node reads it.
+  public struct Input: Sendable, Hashable {
+    /// Position of the producing node.
+    public var node: Int
+    /// Position among the outputs of that node.
+    public var output: Int
+
+    /// Output `output` of node `node`.
+    public init(node: Int, output: Int = 0) {
+      self.node = node
+      self.output = output
+    }
+  }
+
+  /// One unit of work.
+  public struct Node: Sendable, Equatable {
+    /// Name in messages.
+    public var name: String
+    /// Cost of one run; finite and not negative.
+    public var cost: Double
+    /// Size of every output.
+    public var outputBytes: [Int]
+    /// The values it reads.
+    public var inputs: [Input]
+    /// Memory in use while it runs, beyond inputs and outputs.
+    public var scratchBytes: Int
+    /// Per output: it must be resident at the end. Shorter than the outputs means `false`.
+    public var keep: [Bool]
+    /// It runs exactly once.
+    public var isOnce: Bool
+    /// A class that the strategy `cheap` uses; nil lets it judge by cost per byte.
+    public var isCheap: Bool?
+    /// Nodes that may not run any more once this node has run, because it overwrites what they read.
+    public var invalidates: [Int]
+
+    /// A node; everything but its cost, outputs and inputs has a plain default.
+    public init(
+      name: String = "", cost: Double, outputBytes: [Int], inputs: [Input] = [],
+      scratchBytes: Int = 0, keep: [Bool] = [], isOnce: Bool = false, isCheap: Bool? = nil,
+      invalidates: [Int] = []
+    ) {
+      self.name = name
+      self.cost = cost
+      self.outputBytes = outputBytes
+      self.inputs = inputs
+      self.scratchBytes = scratchBytes
+      self.keep = keep
+      self.isOnce = isOnce
+      self.isCheap = isCheap
+      self.invalidates = invalidates
+    }
+
+    /// Whether an output must be resident at the end.
+    public func keeps(_ output: Int) -> Bool { output < keep.count && keep[output] }
+  }
+
+  /// The nodes in a topological order.
+  public let nodes: [Node]
+  /// The budget that a file names, if it names one.
+  public var budgetBytes: Int?
+
+  /// A checked problem.
+  ///
+  /// - Throws: The first rule that a node breaks, with the node's position and name.
+  public init(nodes: [Node], budgetBytes: Int? = nil) throws(Diagnostic) {
+    try self.init(nodes: nodes, budgetBytes: budgetBytes, locations: [])
+  }
+
+  /// A checked problem whose diagnostics point at `locations`, one per node, where known.
+  init(nodes: [Node], budgetBytes: Int?, locations: [SourceLocation]) throws(Diagnostic) {
+    var totalBytes = 0
+    for index in nodes.indices {
+      if let message = Self.firstViolation(of: nodes[index], at: index, in: nodes, &totalBytes) {
+        throw Diagnostic(
+          "node \(index)\(Self.quoted(nodes[index].name)): \(message)",
+          at: index < locations.count ? locations[index] : .unknown)
+      }
+    }
+    if let budget = budgetBytes, budget < 0 {
+      throw Diagnostic("the budget is negative: \(budget)")
+    }
+    self.nodes = nodes
+    self.budgetBytes = budgetBytes
+  }
+
+  /// The name as messages show it: in quotes after a space, or nothing.
+  static func quoted(_ name: String) -> String { name.isEmpty ? "" : " '\(name)'" }
+
+  /// Largest total of bytes that a problem may hold, so that no sum overflows.
+  private static let totalBytesMax = Int.max / 8
+
+  private static func firstViolation(
+    of node: Node, at index: Int, in nodes: [Node], _ totalBytes: inout Int
+  ) -> String? {
+    guard node.cost.isFinite, node.cost >= 0 else {
+      return "its cost is not a number of at least zero: \(node.cost)"
+    }
+    if node.outputBytes.isEmpty { return "it has no output" }
+    for bytes in node.outputBytes + [node.scratchBytes] {
+      if bytes < 0 { return "a size is negative: \(bytes)" }
+      let (sum, overflow) = totalBytes.addingReportingOverflow(bytes)
+      if overflow || sum > totalBytesMax { return "the sizes up to here exceed 2^60 bytes" }
+      totalBytes = sum
+    }
+    if node.keep.count > node.outputBytes.count {
+      return "'keep' has \(node.keep.count) entries for \(node.outputBytes.count) outputs"
+    }
+    for input in node.inputs {
+      if input.node < 0 || input.node >= nodes.count {
+        return "it reads node \(input.node), which does not exist"
+      }
+      if input.node >= index {
+        return "it reads node \(input.node), which does not stand before it"
+      }
+      let outputCount = nodes[input.node].outputBytes.count
+      if input.output < 0 || input.output >= outputCount {
+        return "it reads output \(input.output) of node \(input.node), which has \(outputCount)"
+      }
+    }
+    for other in node.invalidates where other < 0 || other >= index {
+      return "it invalidates node \(other), which does not stand before it"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,144 @@
+// What is asked of the planner, and what it answers.
+
+/// A named way to choose what is recomputed.
+public enum RematStrategy: String, CaseIterable, Sendable {
+  /// Keep everything: every node runs once, values die after their last use.
+  case none
+  /// Segments of about √n nodes of the forward part; inner values are recomputed for the backward.
+  case sqrt
+  /// Recompute cheap values that live long, keep expensive ones.
+  case cheap
+  /// Search for the lowest cost within the budget.
+  case auto
+}
+
+/// Which orders of first runs the planner may use.
+public enum RematOrder: String, CaseIterable, Sendable {
+  /// The order of the problem's nodes.
+  case given
+  /// Any topological order.
+  case free
+}
+
+/// A decision that the user takes out of the planner's hands.
+public struct RematPin: Sendable, Hashable {
+  /// What is decided.
+  public enum Choice: String, Sendable {
+    /// The value stays resident from its first run to its last use: its node runs once.
+    case keep
+    /// The value is dropped in its longest gap between uses: its node runs at least twice.
+    case recompute
+  }
+
+  /// Position of the node.
+  public var node: Int
+  /// Position among its outputs.
+  public var output: Int
+  /// The decision.
+  public var choice: Choice
+
+  /// A decision about output `output` of node `node`.
+  public init(node: Int, output: Int = 0, _ choice: Choice) {
+    self.node = node
+    self.output = output
+    self.choice = choice
+  }
+}
+
+/// What to plan for.
+public struct SolveOptions: Sendable {
+  /// Largest memory in use; nil takes the problem's budget, and without that, no limit.
+  public var budgetBytes: Int?
+  /// How to choose what is recomputed.
+  public var strategy: RematStrategy
+  /// Which orders may be used.
+  public var order: RematOrder
+  /// Look for the smallest peak whose cost is at most `1 + maxOverhead` times that of keeping
+  /// everything, within the budget if there is one.
+  public var maxOverhead: Double?
+  /// Decisions taken by the user.
+  public var pins: [RematPin]
+  /// Amount of search; 1 is the default. The search counts its work, not time, so that the same
+  /// problem gives the same plan everywhere.
+  public var effort: Double
+
+  /// Plan within `budgetBytes` with everything else at its default.
+  public init(
+    budgetBytes: Int? = nil, strategy: RematStrategy = .auto, order: RematOrder = .free,
+    maxOverhead: Double? = nil, pins: [RematPin] = [], effort: Double = 1
+  ) {
+    self.budgetBytes = budgetBytes
+    self.strategy = strategy
+    self.order = order
+    self.maxOverhead = maxOverhead
+    self.pins = pins
+    self.effort = effort
+  }
+
+  /// Sets the effort to what takes about `seconds` on a common machine.
+  public mutating func setTimeLimit(seconds: Double) {
+    effort = max(0, seconds / 5)
+  }
+}
+
+/// A plan, its figures, and what is known about the best one.
+public struct SolveResult: Sendable {
+  /// How good the plan is.
+  public enum Status: String, Sendable {
+    /// No plan within the budget costs less.
+    case optimal
+    /// The plan is within the budget.
+    case feasible
+    /// No plan within the budget was found; the schedule is the one of the smallest peak found.
+    case infeasible
+  }
+
+  /// How good the plan is.
+  public var status: Status
+  /// The budget asked for, if one was.
+  public var budgetBytes: Int?
+  /// Largest memory in use by the schedule.
+  public var peakBytes: Int
+  /// Cost of the schedule.
+  public var cost: Double
+  /// Peak of running every node once in the given order.
+  public var keepAllPeakBytes: Int
+  /// Cost of running every node once.
+  public var keepAllCost: Double
+  /// A proven lower bound on the cost of any schedule within the budget.
+  public var lowerBound: Double
+  /// Cost over the lower bound, minus one.
+  public var gap: Double { lowerBound > 0 ? max(0, cost / lowerBound - 1) : (cost > 0 ? 1 : 0) }
+  /// Cost over that of running every node once, minus one.
+  public var overhead: Double { keepAllCost > 0 ? max(0, cost / keepAllCost - 1) : 0 }
+  /// Smallest peak that the strategy was found to reach.
+  public var minimumBudgetBytes: Int
+  /// A bound that no schedule can go below: the largest working set of one node.
+  public var minimumBudgetLowerBound: Int
+  /// The node with that working set.
+  public var minimumBudgetNode: Int
+  /// The plan.
+  public var schedule: Schedule
+  /// Options without effect, and other things worth knowing.
+  public var remarks: [String]
+
+  /// The result as one line of JSON, as `ckc solve` prints it.
+  public func json(seconds: Double? = nil) -> String {
+    var out = "{\"status\":\"\(status.rawValue)\",\"budget\":"
+    out += budgetBytes.map(String.init) ?? "null"
+    out += ",\"peak\":\(peakBytes),\"cost\":\(jsonNumber(cost))"
+    out += ",\"keepAllPeak\":\(keepAllPeakBytes),\"keepAllCost\":\(jsonNumber(keepAllCost))"
+    out += ",\"lowerBound\":\(jsonNumber(lowerBound)),\"gap\":\(jsonNumber(gap))"
+    out += ",\"minimumBudget\":\(minimumBudgetBytes),\"schedule\":["
+    for (index, step) in schedule.steps.enumerated() {
+      if index > 0 { out += "," }
+      switch step {
+      case .compute(let node): out += "[\"compute\",\(node)]"
+      case .free(let node, let output): out += "[\"free\",\(node),\(output)]"
+      }
+    }
+    out += "]"
+    if let seconds { out += ",\"seconds\":\(jsonNumber(seconds))" }
+    return out + "}\n"
+  }
+}
