@@ -1,0 +1,40 @@
+// The machine that code is emitted for: fixed numbers, never read from the machine that ckc runs
+// on, so that the same graph gives the same bytes everywhere.
+
+/// A description of the machine that runs the step.
+public struct Target: Hashable, Sendable {
+  /// Its name.
+  public var name: String
+  /// The most threads that the emitted code uses; scratch is sized for them.
+  public var threadsMax: Int
+  /// The vector registers that loops are shaped for, in bytes.
+  public var vectorBytes: Int
+  /// Peak floating-point operations per nanosecond, over all threads.
+  public var flopsPerNs: Double
+  /// Bytes per nanosecond to and from memory.
+  public var bytesPerNs: Double
+  /// The time that starting one kernel costs, in nanoseconds.
+  public var kernelOverheadNs: Double
+
+  /// A target.
+  public init(
+    name: String, threadsMax: Int, vectorBytes: Int, flopsPerNs: Double, bytesPerNs: Double,
+    kernelOverheadNs: Double
+  ) {
+    self.name = name
+    self.threadsMax = max(1, threadsMax)
+    self.vectorBytes = vectorBytes
+    self.flopsPerNs = flopsPerNs
+    self.bytesPerNs = bytesPerNs
+    self.kernelOverheadNs = kernelOverheadNs
+  }
+
+  /// A processor with 256-bit vectors.
+  public static func cpu(threadsMax: Int = 8) -> Target {
+    let threads = max(1, threadsMax)
+    return Target(
+      name: "c", threadsMax: threads, vectorBytes: 32,
+      flopsPerNs: 40 * Double(threads), bytesPerNs: min(40, 12 * Double(threads)),
+      kernelOverheadNs: threads > 1 ? 2_000 : 100)
+  }
+}
