@@ -92,7 +92,7 @@ public struct ConvolutionDimensions: Hashable, Sendable, CustomStringConvertible
   /// The dimensions of a checked convolution.
   init(_ attributes: Attributes) {
     switch attributes[.dimNumbers] {
-    case .symbol(let text), .string(let text): self = ConvolutionDimensions(text)!
+    case .string(let text): self = ConvolutionDimensions(text)!
     default: preconditionFailure("a convolution without dimension numbers")
     }
   }
@@ -182,7 +182,7 @@ public struct ConvolutionWindow: Hashable, Sendable {
   /// As attributes of a convolution with the given dimension numbers.
   public func attributes(_ dimensions: ConvolutionDimensions) -> Attributes {
     [
-      .dimNumbers: .symbol(dimensions.description), .strides: .ints(strides), .low: .ints(low),
+      .dimNumbers: .string(dimensions.description), .strides: .ints(strides), .low: .ints(low),
       .high: .ints(high), .lhsDilation: .ints(lhsDilation), .rhsDilation: .ints(rhsDilation),
       .windowReversal: .ints(reversal), .featureGroups: .int(featureGroups),
       .batchGroups: .int(batchGroups),

@@ -298,7 +298,7 @@ extension OpSignature {
             "'\(spec.name.rawValue)' of '\(definition.name)' is one of "
               + "\(words.joined(separator: ", ")), not '\(word)'")
         }
-      case (.dimNumbers, .symbol(let word)), (.dimNumbers, .string(let word)):
+      case (.dimNumbers, .string(let word)):
         guard ConvolutionDimensions(word) != nil else {
           throw error("'\(word)' is no dimension numbers; they look like b01f_01io->b01f")
         }

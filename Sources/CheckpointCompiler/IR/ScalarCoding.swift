@@ -1,0 +1,94 @@
+// Numbers to the bytes of an element and back.
+
+import Foundation
+
+extension DType {
+  /// The little-endian bytes of the element nearest to a number, ties to even; integers saturate.
+  public func encode(_ number: Double) -> [UInt8] {
+    switch self {
+    case .f64: littleEndianBytes(number.bitPattern)
+    case .f32: littleEndianBytes(Float(number).bitPattern)
+    case .bf16: littleEndianBytes(bf16Bits(Float(number)))
+    case .f16: littleEndianBytes(f16Bits(number))
+    case .i64: littleEndianBytes(UInt64(bitPattern: saturated(number)))
+    case .i32: littleEndianBytes(UInt32(bitPattern: saturated(number)))
+    case .ui32: littleEndianBytes(saturated(number) as UInt32)
+    case .ui8: [saturated(number)]
+    case .i1: [number != 0 ? 1 : 0]
+    }
+  }
+
+  /// The little-endian bytes of an integer; nil where the dtype does not hold it.
+  public func encode(integer: Int) -> [UInt8]? {
+    switch self {
+    case .f64, .f32, .bf16, .f16: encode(Double(integer))
+    case .i64: littleEndianBytes(UInt64(bitPattern: Int64(integer)))
+    case .i32: Int32(exactly: integer).map { littleEndianBytes(UInt32(bitPattern: $0)) }
+    case .ui32: UInt32(exactly: integer).map { littleEndianBytes($0) }
+    case .ui8: UInt8(exactly: integer).map { [$0] }
+    case .i1: integer == 0 || integer == 1 ? [UInt8(integer)] : nil
+    }
+  }
+
+  /// The number that the bytes of one element spell; `i64` is rounded to a double.
+  public func decode(_ bytes: ArraySlice<UInt8>) -> Double {
+    var bits: UInt64 = 0
+    for byte in bytes.reversed() { bits = bits << 8 | UInt64(byte) }
+    return switch self {
+    case .f64: Double(bitPattern: bits)
+    case .f32: Double(Float(bitPattern: UInt32(bits)))
+    case .bf16: Double(Float(bitPattern: UInt32(bits) << 16))
+    case .f16: f16Value(UInt16(bits))
+    case .i64: Double(Int64(bitPattern: bits))
+    case .i32: Double(Int32(truncatingIfNeeded: bits))
+    case .ui32, .ui8, .i1: Double(bits)
+    }
+  }
+
+  /// The integer that the bytes of one element of an integer dtype spell.
+  public func decodeInteger(_ bytes: ArraySlice<UInt8>) -> Int {
+    var bits: UInt64 = 0
+    for byte in bytes.reversed() { bits = bits << 8 | UInt64(byte) }
+    return self == .i32 ? Int(Int32(truncatingIfNeeded: bits)) : Int(truncatingIfNeeded: bits)
+  }
+}
+
+private func littleEndianBytes(_ bits: some FixedWidthInteger) -> [UInt8] {
+  withUnsafeBytes(of: bits.littleEndian) { Array($0) }
+}
+
+private func saturated<T: FixedWidthInteger>(_ number: Double) -> T {
+  if number.isNaN { return 0 }
+  return T(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min : .max)
+}
+
+/// The upper half of a binary32, rounded to nearest, ties to even; NaN stays NaN.
+func bf16Bits(_ value: Float) -> UInt16 {
+  let bits = value.bitPattern
+  if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
+  return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
+}
+
+/// The nearest binary16, ties to even.
+func f16Bits(_ value: Double) -> UInt16 {
+  let sign: UInt16 = value.sign == .minus ? 0x8000 : 0
+  if value.isNaN { return sign | 0x7E00 }
+  let magnitude = value.magnitude
+  if magnitude >= 65520 { return sign | 0x7C00 }
+  // The distance between neighbours: 2^-24 below the normal range, else 2^(exponent - 10).
+  let exponent = magnitude < 0x1p-14 ? -14 : Int(magnitude.exponent)
+  let units = (magnitude * Double(sign: .plus, exponent: 10 - exponent, significand: 1))
+    .rounded(.toNearestOrEven)
+  // Rounding up to the next power of two carries into the exponent by itself.
+  return sign | UInt16((exponent + 14) * 1024 + Int(units))
+}
+
+/// The number that a binary16 spells.
+func f16Value(_ bits: UInt16) -> Double {
+  let sign = bits & 0x8000 == 0 ? 1.0 : -1.0
+  let exponent = Int(bits >> 10 & 0x1F)
+  let fraction = Double(bits & 0x3FF)
+  if exponent == 31 { return fraction == 0 ? sign * .infinity : .nan }
+  if exponent == 0 { return sign * fraction * 0x1p-24 }
+  return sign * (1024 + fraction) * Double(sign: .plus, exponent: exponent - 25, significand: 1)
+}

@@ -1,0 +1,228 @@
+// Compile-time expressions and their values: extents, attributes, literals.
+
+/// The value of a compile-time expression.
+enum CompileTimeValue: Hashable, Sendable {
+  case int(Int)
+  case float(Double)
+  case list([CompileTimeValue])
+  case word(String)
+  case text(String)
+  case dtype(DType)
+  /// The extents that a pack stands for.
+  case pack([Int])
+
+  var kindName: String {
+    switch self {
+    case .int: "an integer"
+    case .float: "a number"
+    case .list: "a list"
+    case .word(let word): "the word '\(word)'"
+    case .text: "a string"
+    case .dtype: "a dtype"
+    case .pack: "a pack of extents"
+    }
+  }
+
+  var number: Double? {
+    switch self {
+    case .int(let value): Double(value)
+    case .float(let value): value
+    default: nil
+    }
+  }
+
+  /// The integers of a list; nil where it holds anything else.
+  var integers: [Int]? {
+    guard case .list(let elements) = self else { return nil }
+    var result: [Int] = []
+    for element in elements {
+      guard case .int(let value) = element else { return nil }
+      result.append(value)
+    }
+    return result
+  }
+}
+
+/// Evaluates expressions against the generic parameters and attributes of a function.
+struct CompileTimeEvaluator: Sendable {
+  /// What the names mean.
+  var bindings: [String: CompileTimeValue] = [:]
+
+  func evaluate(_ expression: SyntaxExpression) throws(Diagnostic) -> CompileTimeValue {
+    switch expression {
+    case .int(let value): return .int(value)
+    case .float(let value): return .float(value)
+    case .string(let text): return .text(text)
+    case .name(let name): return bindings[name.text] ?? .word(name.text)
+    case .expansion(let name):
+      throw Diagnostic("'\(name.text)...' stands only in a list", at: name.location)
+    case .list(let elements, _): return .list(try evaluate(elements: elements))
+    case .negate(let inner, let location):
+      switch try evaluate(inner) {
+      case .int(let value): return .int(0 &- value)
+      case .float(let value): return .float(-value)
+      case .word("inf"): return .float(-.infinity)
+      case let other: throw Diagnostic("cannot negate \(other.kindName)", at: location)
+      }
+    case .binary(let op, let left, let right, let location):
+      return try combine(op, try evaluate(left), try evaluate(right), location)
+    case .index(let list, let index, let location):
+      guard case .list(let elements) = try evaluate(list),
+        case .int(let place) = try evaluate(index)
+      else { throw Diagnostic("only a list is indexed, by an integer", at: location) }
+      guard elements.indices.contains(place) else {
+        throw Diagnostic(
+          "index \(place) is outside a list of \(elements.count)", at: location)
+      }
+      return elements[place]
+    case .call(let name, let arguments):
+      return try call(name, try evaluate(elements: arguments))
+    }
+  }
+
+  /// The elements of a list, packs spliced in.
+  func evaluate(elements: [SyntaxExpression]) throws(Diagnostic) -> [CompileTimeValue] {
+    var result: [CompileTimeValue] = []
+    result.reserveCapacity(elements.count)
+    for element in elements {
+      if case .expansion(let name) = element {
+        guard case .pack(let extents)? = bindings[name.text] else {
+          throw Diagnostic("'\(name.text)' is no pack of extents", at: name.location)
+        }
+        result += extents.map { .int($0) }
+      } else {
+        result.append(try evaluate(element))
+      }
+    }
+    return result
+  }
+
+  /// The type that a pattern spells.
+  func type(_ pattern: SyntaxType) throws(Diagnostic) -> TensorType {
+    var shape: [Int] = []
+    for value in try evaluate(elements: pattern.dims) {
+      guard case .int(let extent) = value else {
+        throw Diagnostic(
+          "an extent is an integer, not \(value.kindName)", at: pattern.location)
+      }
+      shape.append(extent)
+    }
+    let type = TensorType(try dtype(pattern.dtype), shape)
+    guard type.isRepresentable else {
+      throw Diagnostic(
+        "extents are at least 0 and a type takes at most 1 TiB, not \(type)",
+        at: pattern.location)
+    }
+    return type
+  }
+
+  func dtype(_ name: SyntaxName) throws(Diagnostic) -> DType {
+    if case .dtype(let dtype)? = bindings[name.text] { return dtype }
+    guard let dtype = DType(name: name.text) else {
+      throw Diagnostic(
+        "unknown dtype '\(name.text)'"
+          + suggestion(for: name.text, among: DType.allCases.map(\.name)),
+        at: name.location)
+    }
+    return dtype
+  }
+
+  private func combine(
+    _ op: UInt8, _ left: CompileTimeValue, _ right: CompileTimeValue, _ location: SourceLocation
+  ) throws(Diagnostic) -> CompileTimeValue {
+    if case .int(let a) = left, case .int(let b) = right {
+      let result: (partialValue: Int, overflow: Bool)
+      switch op {
+      case UInt8(ascii: "+"): result = a.addingReportingOverflow(b)
+      case UInt8(ascii: "-"): result = a.subtractingReportingOverflow(b)
+      case UInt8(ascii: "*"): result = a.multipliedReportingOverflow(by: b)
+      default: result = a.dividedReportingOverflow(by: b)
+      }
+      guard !result.overflow else {
+        throw Diagnostic("\(a) \(Character(UnicodeScalar(op))) \(b) has no value", at: location)
+      }
+      return .int(result.partialValue)
+    }
+    guard let a = left.number, let b = right.number else {
+      throw Diagnostic(
+        "cannot combine \(left.kindName) and \(right.kindName)", at: location)
+    }
+    switch op {
+    case UInt8(ascii: "+"): return .float(a + b)
+    case UInt8(ascii: "-"): return .float(a - b)
+    case UInt8(ascii: "*"): return .float(a * b)
+    default: return .float(a / b)
+    }
+  }
+
+  private func call(
+    _ name: SyntaxName, _ arguments: [CompileTimeValue]
+  ) throws(Diagnostic) -> CompileTimeValue {
+    switch (name.text, arguments.count) {
+    case ("sqrt", 1):
+      if let value = arguments[0].number { return .float(value.squareRoot()) }
+    case ("rank", 1):
+      if case .pack(let extents) = arguments[0] { return .int(extents.count) }
+    case ("product", 1):
+      let extents: [Int]?
+      if case .pack(let pack) = arguments[0] {
+        extents = pack
+      } else {
+        extents = arguments[0].integers
+      }
+      if let extents {
+        var product = 1
+        for extent in extents { product = saturatingExtent(0, plus: product, times: extent) }
+        return .int(product)
+      }
+    case ("range", 1), ("range", 2):
+      if case .int(let last)? = arguments.last {
+        var first = 0
+        if arguments.count == 2 {
+          guard case .int(let given) = arguments[0] else { break }
+          first = given
+        }
+        guard last &- first <= 1000 else {
+          throw Diagnostic("a range of more than 1000 integers", at: name.location)
+        }
+        return .list((first..<max(first, last)).map { .int($0) })
+      }
+    default: break
+    }
+    throw Diagnostic(
+      "no function '\(name.text)' of \(arguments.map(\.kindName).joined(separator: " and ")); "
+        + "there are sqrt(number), rank(pack), product(pack), range(limit), range(start, limit)",
+      at: name.location)
+  }
+}
+
+/// `; did you mean 'x'?` for the candidate nearest to a misspelt word, or nothing.
+package func suggestion(for word: String, among candidates: some Sequence<String>) -> String {
+  let budget = max(1, word.utf8.count / 3)
+  var best: (distance: Int, candidate: String)?
+  for candidate in candidates where abs(candidate.utf8.count - word.utf8.count) <= budget {
+    let distance = editDistance(Array(word.utf8), Array(candidate.utf8))
+    if distance <= budget, distance < word.utf8.count, distance < best?.distance ?? .max {
+      best = (distance, candidate)
+    }
+  }
+  return best.map { "; did you mean '\($0.candidate)'?" } ?? ""
+}
+
+/// The least number of insertions, deletions, replacements and swaps of neighbours.
+private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+  var beforeLast: [Int] = []
+  var last = Array(0...b.count)
+  for i in 0..<a.count {
+    var row = [i + 1]
+    for j in 0..<b.count {
+      var distance = min(last[j] + (a[i] == b[j] ? 0 : 1), last[j + 1] + 1, row[j] + 1)
+      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+        distance = min(distance, beforeLast[j - 1] + 1)
+      }
+      row.append(distance)
+    }
+    (beforeLast, last) = (last, row)
+  }
+  return last[b.count]
+}
