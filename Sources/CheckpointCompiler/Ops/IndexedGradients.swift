@@ -1,0 +1,115 @@
+// Gradient rules of gather and scatter: each is the other's transpose.
+//
+// Bounds      `gather` clamps its starts, `scatter` drops windows that do not lie inside. The
+//             gradient of the one therefore clamps the indices first, that of the other sets the
+//             gradient of dropped windows to 0.
+
+/// Scatters `dy` into zeros.
+@Sendable func gradientOfGather(_ g: inout GradientContext) -> [ValueID?] {
+  let dims = GatherDimensions(g.attributes)
+  let x = g.type(of: g[0])
+  let limits = dims.startIndexMap.map { x.shape[$0] - dims.sliceSizes[$0] }
+  let zero = g.zero(like: g[0])
+  let low = g.zero(like: g[1])
+  let high = indexLimits(&g, limits, vectorDim: dims.indexVectorDim)
+  let indices = g.emit(.clamp, [low, g[1], high])
+  let attributes: Attributes = [
+    .kind: .symbol("add"), .updateWindowDims: .ints(dims.offsetDims),
+    .insertedWindowDims: .ints(dims.collapsedSliceDims), .scatterDims: .ints(dims.startIndexMap),
+    .indexVectorDim: .int(dims.indexVectorDim),
+  ]
+  return [g.emit(.scatter, [zero, indices, g.dy], attributes), nil]
+}
+
+/// A tensor of the type of the indices that holds, for each entry of an index vector, its limit.
+private func indexLimits(
+  _ g: inout GradientContext, _ limits: [Int], vectorDim: Int
+) -> ValueID {
+  let indices = g.type(of: g[1])
+  guard let first = limits.first, limits.contains(where: { $0 != first }) else {
+    return g.constant(Double(limits.first ?? 0), type: indices)
+  }
+  let bytes = limits.flatMap { indices.dtype.bytes(of: Double($0)) }
+  let vector = g.emit(
+    .constant, [], [.value: .constant(.dense(bytes))],
+    type: TensorType(indices.dtype, [limits.count]))
+  return g.broadcast(vector, to: indices.shape, dims: [vectorDim])
+}
+
+@Sendable func gradientOfScatter(_ g: inout GradientContext) -> [ValueID?] {
+  let kind = g.attributes.symbol(.kind) ?? "none"
+  switch kind {
+  case "add":
+    guard g.needed[2] else { return [g.dy, nil, nil] }
+    let windows = gatherUpdates(&g, g.dy)
+    let inside = insideMask(&g)
+    return [g.dy, nil, g.keep(windows, where: inside)]
+  case "set":
+    var gradients: [ValueID?] = [nil, nil, nil]
+    if g.needed[0] {
+      let zero = g.zero(like: g[2])
+      gradients[0] = g.emit(.scatter, [g.dy, g[1], zero], g.attributes)
+    }
+    if g.needed[2] {
+      let isLast = lastWriterMask(&g)
+      let windows = gatherUpdates(&g, g.dy)
+      gradients[2] = g.keep(windows, where: isLast)
+    }
+    return gradients
+  default: return g.refuse("'scatter' with kind = \(kind) has no gradient")
+  }
+}
+
+/// The windows of `source`, of the type of the operand, that the updates went to.
+private func gatherUpdates(_ g: inout GradientContext, _ source: ValueID) -> ValueID {
+  let dims = ScatterDimensions(g.attributes)
+  let updates = g.type(of: g[2]).shape
+  var windows = dims.updateWindowDims.map { updates[$0] }[...]
+  let sizes = g.type(of: g[0]).shape.indices.map { axis in
+    dims.insertedWindowDims.contains(axis) ? 1 : windows.removeFirst()
+  }
+  return g.emit(
+    .gather, [source, g[1]],
+    [
+      .offsetDims: .ints(dims.updateWindowDims),
+      .collapsedSliceDims: .ints(dims.insertedWindowDims),
+      .startIndexMap: .ints(dims.scatterDims), .indexVectorDim: .int(dims.indexVectorDim),
+      .sliceSizes: .ints(sizes),
+    ])
+}
+
+/// For every element of the updates, whether its window lies inside the operand.
+private func insideMask(_ g: inout GradientContext) -> ValueID {
+  let dims = ScatterDimensions(g.attributes)
+  let x = g.type(of: g[0]).shape
+  let indices = g.type(of: g[1])
+  let updates = g.type(of: g[2]).shape
+  var windows = dims.updateWindowDims.map { updates[$0] }[...]
+  let sizes = x.indices.map { axis in
+    dims.insertedWindowDims.contains(axis) ? 1 : windows.removeFirst()
+  }
+  let low = g.zero(like: g[1])
+  let high = indexLimits(
+    &g, dims.scatterDims.map { x[$0] - sizes[$0] }, vectorDim: dims.indexVectorDim)
+  let above = g.compare(g[1], .ge, low)
+  let below = g.compare(g[1], .le, high)
+  var inside = g.emit(.and, [above, below])
+  if dims.indexVectorDim < indices.rank {
+    inside = g.emit(
+      .reduce, [inside], [.kind: .symbol("and"), .dims: .ints([dims.indexVectorDim])])
+  }
+  let batch = updates.indices.filter { !dims.updateWindowDims.contains($0) }
+  return g.broadcast(inside, to: updates, dims: batch)
+}
+
+/// For every element of the updates, whether it is what the result holds: inside, and not
+/// overwritten by a later one. Numbers the elements and looks whose number arrived.
+private func lastWriterMask(_ g: inout GradientContext) -> ValueID {
+  let updates = g.type(of: g[2])
+  let flat = g.emit(.iota, [], [.dim: .int(0)], type: TensorType(.i64, [updates.elementCount]))
+  let numbers = g.reshape(flat, to: updates.shape)
+  let none = g.constant(-1, type: g.type(of: g[0]).with(.i64))
+  let arrived = g.emit(.scatter, [none, g[1], numbers], g.attributes)
+  let last = gatherUpdates(&g, arrived)
+  return g.compare(last, .eq, numbers)
+}
