@@ -1,0 +1,128 @@
+// What gather and scatter compute.
+
+/// The index vectors of a gather or scatter.
+private struct IndexVectors {
+  /// Every index, as it lies in the indices.
+  var indices: [Int64]
+  /// Where each vector starts, row-major over the batch.
+  var starts: [Int]
+  /// How far the entries of a vector lie apart.
+  var step: Int
+  /// The extents of the batch.
+  var batchShape: [Int]
+
+  init(_ tensor: Tensor, vectorDim: Int) {
+    indices = tensor.integers
+    var (shape, strides) = (tensor.type.shape, tensor.type.strides)
+    step = 0
+    if vectorDim < shape.count {
+      shape.remove(at: vectorDim)
+      step = strides.remove(at: vectorDim)
+    }
+    batchShape = shape
+    starts = places(shape: shape, steps: strides)
+  }
+
+  /// The start of a window along every dimension of the operand.
+  func start(of vector: Int, dims: [Int], rank: Int) -> [Int64] {
+    var start = Array(repeating: Int64(0), count: rank)
+    for (entry, dim) in dims.enumerated() { start[dim] = indices[starts[vector] + entry * step] }
+    return start
+  }
+}
+
+func gather(
+  _ x: Tensor, _ indices: Tensor, _ attributes: Attributes, to type: TensorType
+) -> Tensor {
+  let dims = GatherDimensions(attributes)
+  let vectors = IndexVectors(indices, vectorDim: dims.indexVectorDim)
+  let (shape, strides) = (x.type.shape, x.type.strides)
+  let slice = places(shape: dims.sliceSizes, steps: strides)
+  // A slice has one element along collapsed dimensions, so that leaving them out keeps its order.
+  let outStrides = type.strides
+  let batchDims = (0..<type.rank).filter { !dims.offsetDims.contains($0) }
+  let batchPlaces = places(
+    shape: vectors.batchShape, steps: batchDims.map { outStrides[$0] })
+  let slicePlaces = places(
+    shape: dims.offsetDims.map { type.shape[$0] }, steps: dims.offsetDims.map { outStrides[$0] })
+  var from: [Int] = []
+  var to: [Int] = []
+  for vector in vectors.starts.indices {
+    let start = vectors.start(of: vector, dims: dims.startIndexMap, rank: shape.count)
+    var place = 0
+    for axis in shape.indices {
+      let last = Int64(shape[axis] - dims.sliceSizes[axis])
+      place += Int(min(max(start[axis], 0), last)) * strides[axis]
+    }
+    from += slice.map { place + $0 }
+    to += slicePlaces.map { batchPlaces[vector] + $0 }
+  }
+  var result = Tensor(zeros: type)
+  copy(from: x, from, to: &result, to)
+  return result
+}
+
+func scatter(
+  _ x: Tensor, _ indices: Tensor, _ updates: Tensor, _ attributes: Attributes
+) -> Tensor {
+  let dims = ScatterDimensions(attributes)
+  let vectors = IndexVectors(indices, vectorDim: dims.indexVectorDim)
+  let (shape, strides) = (x.type.shape, x.type.strides)
+  let (updateShape, updateStrides) = (updates.type.shape, updates.type.strides)
+  let windowDims = shape.indices.filter { !dims.insertedWindowDims.contains($0) }
+  var windowSizes = Array(repeating: 1, count: shape.count)
+  for (dim, updateDim) in zip(windowDims, dims.updateWindowDims) {
+    windowSizes[dim] = updateShape[updateDim]
+  }
+  let batchDims = updateShape.indices.filter { !dims.updateWindowDims.contains($0) }
+  let batchPlaces = places(
+    shape: batchDims.map { updateShape[$0] }, steps: batchDims.map { updateStrides[$0] })
+  let windowPlaces = places(
+    shape: dims.updateWindowDims.map { updateShape[$0] },
+    steps: dims.updateWindowDims.map { updateStrides[$0] })
+  let targetPlaces = places(
+    shape: windowDims.map { windowSizes[$0] }, steps: windowDims.map { strides[$0] })
+  // For every element of the updates, where it goes; -1 where its window does not lie inside.
+  var targets = Array(repeating: -1, count: updates.type.elementCount)
+  for vector in vectors.starts.indices {
+    let start = vectors.start(of: vector, dims: dims.scatterDims, rank: shape.count)
+    let isInside = shape.indices.allSatisfy {
+      start[$0] >= 0 && start[$0] <= Int64(shape[$0] - windowSizes[$0])
+    }
+    guard isInside else { continue }
+    let place = shape.indices.reduce(0) { $0 + Int(start[$1]) * strides[$1] }
+    for (window, target) in zip(windowPlaces, targetPlaces) {
+      targets[batchPlaces[vector] + window] = place + target
+    }
+  }
+  return combine(updates, into: x, at: targets, kind: attributes.symbol(.kind)!)
+}
+
+/// Combines every update into its target, in order, each combination rounded to the dtype.
+private func combine(
+  _ updates: Tensor, into x: Tensor, at targets: [Int], kind: String
+) -> Tensor {
+  var result = x
+  let kept = targets.indices.filter { targets[$0] >= 0 }
+  if kind == "set" {
+    copy(from: updates, kept, to: &result, kept.map { targets[$0] })
+    return result
+  }
+  let combiner = Combiner(kind: kind, dtype: x.type.dtype)
+  guard x.type.dtype.isFloatingPoint else {
+    var numbers = x.integers
+    let others = updates.integers
+    for index in kept {
+      numbers[targets[index]] = combiner.integers(numbers[targets[index]], others[index])
+    }
+    return Tensor(x.type, integers: numbers)
+  }
+  var numbers = x.floats
+  let others = updates.floats
+  let scalar = TensorType(x.type.dtype)
+  for index in kept {
+    let sum = combiner.numbers(numbers[targets[index]], others[index])
+    numbers[targets[index]] = x.type.dtype == .f64 ? sum : rounded([sum], to: scalar).floats[0]
+  }
+  return Tensor(x.type, floats: numbers)
+}
