@@ -14,6 +14,16 @@ func rounded(_ numbers: [Double], to type: TensorType) -> Tensor {
   }
 }
 
+/// Rounds one number to a floating-point dtype as the result of one op.
+func rounded(_ number: Double, to dtype: DType) -> Double {
+  switch dtype {
+  case .f32: Double(Float(number))
+  case .bf16: Double(Float(bitPattern: UInt32(bfloat16(of: Double(Float(number)))) << 16))
+  case .f16: double(ofHalf: half(of: Double(Float(number))))
+  default: number
+  }
+}
+
 /// `numbers.map`, by pointers: the loop that unoptimized builds spend their time in.
 func mapped<Element: BitwiseCopyable>(
   _ elements: [Element], _ function: (Element) -> Element

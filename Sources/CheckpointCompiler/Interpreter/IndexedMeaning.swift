@@ -119,10 +119,9 @@ private func combine(
   }
   var numbers = x.floats
   let others = updates.floats
-  let scalar = TensorType(x.type.dtype)
   for index in kept {
     let sum = combiner.numbers(numbers[targets[index]], others[index])
-    numbers[targets[index]] = x.type.dtype == .f64 ? sum : rounded([sum], to: scalar).floats[0]
+    numbers[targets[index]] = rounded(sum, to: x.type.dtype)
   }
   return Tensor(x.type, floats: numbers)
 }
