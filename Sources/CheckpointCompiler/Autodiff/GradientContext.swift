@@ -107,7 +107,7 @@ extension GradientContext {
 extension GradientContext {
   /// A number in every element of a type.
   public mutating func constant(_ number: Double, type: TensorType) -> ValueID {
-    let data = ConstantData.splat(type.dtype.bytes(of: number))
+    let data = ConstantData.splat(type.dtype.encode(number))
     return emit(.constant, [], [.value: .constant(data)], type: type)
   }
   /// A number in every element of the type of `value`.
@@ -124,7 +124,7 @@ extension GradientContext {
       switch op.opcode {
       case .constant:
         guard case .splat(let bytes)? = op.attributes.constant else { return nil }
-        return type(of: value).dtype.number(from: bytes)
+        return type(of: value).dtype.decode(bytes[...])
       case .broadcastInDim, .reshape, .transpose:
         value = builder.function.operands(of: op).first!
       default: return nil

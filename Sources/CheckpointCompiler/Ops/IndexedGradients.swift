@@ -29,7 +29,7 @@ private func indexLimits(
   guard let first = limits.first, limits.contains(where: { $0 != first }) else {
     return g.constant(Double(limits.first ?? 0), type: indices)
   }
-  let bytes = limits.flatMap { indices.dtype.bytes(of: Double($0)) }
+  let bytes = limits.flatMap { indices.dtype.encode(Double($0)) }
   let vector = g.emit(
     .constant, [], [.value: .constant(.dense(bytes))],
     type: TensorType(indices.dtype, [limits.count]))
