@@ -410,7 +410,7 @@ func counting(_ dtype: DType, _ shape: [Int]) -> Tensor {
     _ x: Tensor, _ w: Tensor, _ numbers: String, _ window: Attributes = [:]
   ) throws -> Tensor {
     var attributes = window
-    attributes[.dimNumbers] = .symbol(numbers)
+    attributes[.dimNumbers] = .string(numbers)
     return try result(.convolution, [x, w], attributes)
   }
 

@@ -10,10 +10,10 @@ extension DType {
     case .f32: littleEndianBytes(Float(number).bitPattern)
     case .bf16: littleEndianBytes(bf16Bits(Float(number)))
     case .f16: littleEndianBytes(f16Bits(number))
-    case .i64: littleEndianBytes(UInt64(bitPattern: saturated(number)))
-    case .i32: littleEndianBytes(UInt32(bitPattern: saturated(number)))
-    case .ui32: littleEndianBytes(saturated(number) as UInt32)
-    case .ui8: [saturated(number)]
+    case .i64: littleEndianBytes(UInt64(bitPattern: saturating(number)))
+    case .i32: littleEndianBytes(UInt32(bitPattern: saturating(number)))
+    case .ui32: littleEndianBytes(saturating(number) as UInt32)
+    case .ui8: [saturating(number)]
     case .i1: [number != 0 ? 1 : 0]
     }
   }
@@ -57,7 +57,7 @@ private func littleEndianBytes(_ bits: some FixedWidthInteger) -> [UInt8] {
   withUnsafeBytes(of: bits.littleEndian) { Array($0) }
 }
 
-private func saturated<T: FixedWidthInteger>(_ number: Double) -> T {
+private func saturating<T: FixedWidthInteger>(_ number: Double) -> T {
   if number.isNaN { return 0 }
   return T(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min : .max)
 }
