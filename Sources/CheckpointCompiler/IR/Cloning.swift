@@ -29,17 +29,21 @@ extension FunctionBuilder {
 
   /// Appends a copy of an op, its regions included, and maps its results.
   ///
+  /// `naming` gives the name of a copied value, from the original and its name; values without a name
+  /// get none.
+  ///
   /// - Precondition: Its operands are mapped.
   @discardableResult
   public mutating func clone(
-    _ op: OpID, of source: Function, map: inout ValueMap, suffix: String = ""
+    _ op: OpID, of source: Function, map: inout ValueMap,
+    naming: (ValueID, String) -> String = { _, name in name }
   ) -> OpID {
     let original = source.ops[op]
     var regions: [BlockID] = []
     for region in original.regions {
       let block = openRegion()
       for inner in source.blocks[region].ops {
-        clone(inner, of: source, map: &map, suffix: suffix)
+        clone(inner, of: source, map: &map, naming: naming)
       }
       closeRegion()
       regions.append(block)
@@ -50,7 +54,7 @@ extension FunctionBuilder {
       types: results.map { source.type(of: $0) },
       names: results.map {
         let name = source.values[$0].name
-        return name.isEmpty ? "" : name + suffix
+        return name.isEmpty ? "" : naming($0, name)
       },
       regions: regions, location: original.location)
     for (old, new) in zip(results, function.results(of: copy)) { map[old] = new }

@@ -37,10 +37,10 @@ public struct FunctionBuilder: Sendable {
 
   /// Appends an op after inferring the types of its results.
   ///
-  /// - Parameters:
-  ///   - type: The result type, for ops whose operands and attributes do not tell it.
-  ///   - name: The name of the result; made unique with a suffix.
-  /// - Returns: The results.
+  /// `type` is the result type, for ops whose operands and attributes do not tell it; `name` is made
+  /// unique with a suffix.
+  ///
+  /// - Returns: The result.
   /// - Throws: The constraint that operands, attributes or type break.
   @discardableResult
   public mutating func append(

@@ -1,0 +1,98 @@
+// What a kernel costs: a roofline estimate, or a measurement.
+//
+// Estimate    The larger of operations over peak and bytes over bandwidth, plus the time to start a
+//             kernel. Contractions reach a fraction of the peak that grows with their size; loops
+//             that are not contractions reach a small fraction of it.
+// Source      S. Williams, A. Waterman, D. Patterson, "Roofline", CACM 52(4), 2009,
+//             doi:10.1145/1498765.1498785.
+
+/// Prices kernels in nanoseconds.
+public struct CostModel: Sendable {
+  /// The machine.
+  public var target: Target
+  /// Measured nanoseconds by kernel key; where present they replace the estimate.
+  public var measuredNs: [String: Double]
+
+  /// A model of the given machine.
+  public init(target: Target, measuredNs: [String: Double] = [:]) {
+    self.target = target
+    self.measuredNs = measuredNs
+  }
+
+  /// The share of the peak that a contraction reaches at best.
+  private static let contractionEfficiency = 0.7
+  /// The share of the peak that an elementwise loop or a reduction reaches.
+  private static let loopEfficiency = 0.1
+
+  /// The time of a kernel in nanoseconds.
+  func timeNs(of kernel: Kernel, in function: Function) -> Double {
+    if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
+      return measured
+    }
+    var loopFlops = 0.0
+    var contractionFlops = 0.0
+    for op in function.opsOfKernel(kernel.op) {
+      let category = function.ops[op].opcode.definition.category
+      guard category != .structure, let type = function.results(of: op).first else { continue }
+      let signature = function.signature(of: op)
+      let cost = signature.opcode.definition.cost(signature, function.type(of: type))
+      if category == .contraction {
+        contractionFlops += cost.flops
+      } else {
+        loopFlops += cost.flops
+      }
+    }
+    let bytes = (kernel.reads + kernel.writes).reduce(0) {
+      $0 + function.type(of: $1).sizeBytes
+    }
+    let compute =
+      contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
+      + loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
+    return max(compute, Double(bytes) / target.bytesPerNs) + target.kernelOverheadNs
+  }
+}
+
+extension Function {
+  /// The op of a kernel, or the ops inside a fusion.
+  func opsOfKernel(_ op: OpID) -> [OpID] {
+    ops[op].opcode == .fusion ? blocks[ops[op].regions[0]].ops : [op]
+  }
+
+  /// The signature of an op.
+  func signature(of op: OpID) -> OpSignature {
+    OpSignature(
+      opcode: ops[op].opcode, operandTypes: operands(of: op).map { type(of: $0) },
+      attributes: ops[op].attributes, declaredType: results(of: op).first.map { type(of: $0) })
+  }
+}
+
+/// A name for the work of a kernel: equal for kernels that do the same, whatever their values are
+/// called. It is the key of measured costs.
+///
+/// - Complexity: O(ops of the kernel).
+func kernelKey(_ op: OpID, in function: Function) -> String {
+  var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+  func mix(_ text: String) {
+    // FNV-1a, so that keys are the same on every run and machine.
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+  }
+  var places: [ValueID: Int] = [:]
+  var opNames: [String] = []
+  for inner in function.opsOfKernel(op) {
+    let op = function.ops[inner]
+    if !op.opcode.isTerminator { opNames.append(op.opcode.name) }
+    mix(op.opcode.name)
+    for operand in function.operands(of: op) {
+      let place = places[operand, default: places.count]
+      places[operand] = place
+      mix("%\(place):\(function.type(of: operand))")
+    }
+    for entry in op.attributes.entries { mix("\(entry.name.rawValue)=\(entry.value)") }
+    for result in function.results(of: inner) {
+      places[result] = places.count
+      mix("->\(function.type(of: result))")
+    }
+  }
+  let label = opNames.count > 4 ? opNames.prefix(3) + ["\(opNames.count - 3)_more"] : opNames[...]
+  return "\(label.joined(separator: "+"))#\(String(hash, radix: 16))"
+}

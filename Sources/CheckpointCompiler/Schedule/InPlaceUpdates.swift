@@ -1,0 +1,140 @@
+// Which results replace the argument they update in its own buffer, and the order that this needs.
+//
+// A new parameter or state may be written over the old one if the kernel that makes it reads the old
+// one at the place that it writes only, and if no later kernel reads the old one. The first follows
+// from the kernel: every op from the argument to the result is elementwise. The second is a matter of
+// the order: the kernel sinks below the readers before planning, and the planner is told which
+// kernels may not run after it.
+
+/// The updates of a function that can be done in place.
+struct InPlaceUpdates: Sendable {
+  /// One update in place.
+  struct Update: Sendable {
+    /// Index of the argument.
+    var argument: Int
+    /// The root of the result.
+    var value: ValueID
+    /// Position of the kernel that writes it.
+    var kernel: Int
+    /// Positions of the other kernels that read the argument.
+    var readers: [Int]
+  }
+
+  /// The updates, in the order of the results.
+  private(set) var updates: [Update] = []
+
+  /// Finds the updates whose kernel allows it. Whether the order does is not asked.
+  init(_ function: Function, _ order: KernelOrder) {
+    var kernelOf: [ValueID: Int] = [:]
+    for (position, kernel) in order.kernels.enumerated() {
+      for value in kernel.writes { kernelOf[value] = position }
+    }
+    var readersOf: [ValueID: [Int]] = [:]
+    for argument in function.arguments where argument.role == .state || argument.role == .parameter
+    { readersOf[argument.value] = [] }
+    for (position, kernel) in order.kernels.enumerated() {
+      for value in kernel.reads where readersOf[value] != nil {
+        readersOf[value]!.append(position)
+      }
+    }
+    let returned = function.returnedValues.map { order.root[$0] }
+    var timesReturned: [ValueID: Int] = [:]
+    for value in returned { timesReturned[value, default: 0] += 1 }
+    for (result, value) in zip(function.results, returned) {
+      guard case .update(let index) = result.role else { continue }
+      let argument = function.arguments[index].value
+      // A value that is returned twice, or an old value that is returned, needs a buffer of its own.
+      guard let kernel = kernelOf[value], timesReturned[value] == 1, timesReturned[argument] == nil,
+        readsElementwise(function, order.kernels[kernel].op, argument)
+      else { continue }
+      updates.append(
+        Update(
+          argument: index, value: value, kernel: kernel,
+          readers: (readersOf[argument] ?? []).filter { $0 != kernel }))
+    }
+  }
+
+  /// Whether every op of a kernel that an argument reaches is elementwise.
+  private func readsElementwise(_ function: Function, _ op: OpID, _ argument: ValueID) -> Bool {
+    var reached: Set<ValueID> = [argument]
+    for inner in function.opsOfKernel(op) {
+      guard function.operands(of: inner).contains(where: { reached.contains($0) }) else { continue }
+      let opcode = function.ops[inner].opcode
+      guard opcode.isElementwise || opcode.isTerminator else { return false }
+      reached.formUnion(function.results(of: inner))
+    }
+    return !readsView(of: argument, function, op)
+  }
+
+  /// Whether a kernel reads the argument through a view, that is, by another index.
+
+  private func readsView(of argument: ValueID, _ function: Function, _ op: OpID) -> Bool {
+    function.opsOfKernel(op).contains { inner in
+      function.operands(of: inner).contains { operand in
+        guard let definition = function.definingOp(of: operand) else { return false }
+        return function.ops[definition].opcode == .reshape
+          && function.operands(of: definition).first == argument
+      }
+    }
+  }
+}
+
+/// The function with every updating kernel below the last reader of what it overwrites, and with a
+/// copy of every argument that becomes the new value of another.
+///
+/// - Complexity: O(ops + operands).
+func sinkingUpdates(_ function: Function) -> Function {
+  let order = KernelOrder(function)
+  let updates = InPlaceUpdates(function, order)
+  let read = Set(order.kernels.flatMap(\.reads))
+  var sunk: Set<OpID> = []
+  var after: [OpID: [OpID]] = [:]
+  for update in updates.updates {
+    guard let last = update.readers.max(), last > update.kernel else { continue }
+    let op = order.kernels[update.kernel].op
+    // Only what nobody waits for can sink.
+    guard read.isDisjoint(with: order.kernels[update.kernel].writes) else { continue }
+    sunk.insert(op)
+    after[order.kernels[last].op, default: []].append(op)
+  }
+  var builder = FunctionBuilder(name: function.name)
+  var map = ValueMap(for: function)
+  builder.cloneArguments(of: function, into: &map)
+  var pending: [OpID] = []
+  func cloneSunk(_ ops: [OpID]) {
+    var queue = ops
+    while let op = queue.popLast() {
+      builder.clone(op, of: function, map: &map)
+      queue += after[op] ?? []
+    }
+  }
+  for op in function.blocks[function.body].ops {
+    if function.ops[op].opcode == .return { break }
+    if sunk.contains(op) {
+      pending.append(op)
+      continue
+    }
+    // A view of a sunk result can only be returned, so that it may stand last.
+    if function.operands(of: op).contains(where: { map[$0] == nil }) {
+      pending.append(op)
+      continue
+    }
+    builder.clone(op, of: function, map: &map)
+    if let ops = after[op] { cloneSunk(ops) }
+  }
+  for op in pending where function.results(of: op).contains(where: { map[$0] == nil }) {
+    builder.clone(op, of: function, map: &map)
+  }
+  let returned = zip(function.results, function.returnedValues).map { result, value in
+    let image = map[value]!
+    guard case .update(let index) = result.role,
+      case .argument(let source) = function.values[order.root[value]].definition, source != index
+    else { return image }
+    let type = function.type(of: value)
+    return builder.emit(
+      .broadcastInDim, [image], [.dims: .ints(Array(0..<type.rank))], type: type,
+      name: "\(result.name).copy")
+  }
+  builder.setGradientFunction(function.gradientFunction)
+  return builder.finish(returning: returned, as: function.results)
+}
