@@ -1,25 +1,23 @@
 // Checks a storage plan against the final function, without looking at how it was made.
 //
-// Method      Runs the kernels in order on a model of the memory that knows, for every byte range,
-//             which value was written there last. A kernel may run if each value that it reads is
-//             whole at its place; what it writes erases everything it overlaps. At the end every
-//             result must be whole in its buffer.
-// Cost        O(kernels · values in memory at once).
+// Method      Runs the kernels in order on a model of the memory that knows which value each byte
+//             range holds. A kernel may run if every value that it reads is whole at its place. What
+//             it writes erases whatever it overlaps; afterwards its inputs, its outputs and its
+//             scratch must all be whole, so that none of them overlap. At the end every result must
+//             be whole in its buffer.
+// Cost        O(kernels · log n), and the moves of a sorted array of n ranges, n values in the arena.
 
 /// Finds the first violation of a storage plan.
 struct StorageChecker {
-  /// A range of one of the memories: the arena, or one of the caller's buffers.
-  private struct Place: Hashable {
-    enum Memory: Hashable { case arena, argument(Int), result(Int), constant }
-    var memory: Memory
-    var range: Range<Int>
-  }
-
   private let function: Function
   private let plan: StoragePlan
   private let order: KernelOrder
   private let target: Target
-  private var held: [(place: Place, value: ValueID)] = []
+  private var arena = ArenaMap()
+  private var isWhole: Table<ValueID, Bool>
+  /// The value that the buffer of each argument and of each result holds.
+  private var argumentHolder: [ValueID?]
+  private var resultHolder: [ValueID?]
   /// The highest byte of the arena that any kernel touches, plus one.
   private(set) var highWaterBytes = 0
 
@@ -29,119 +27,131 @@ struct StorageChecker {
     self.plan = plan
     self.target = target
     order = KernelOrder(function)
+    isWhole = Table(repeating: false, count: function.values.count)
+    argumentHolder = function.arguments.map(\.value)
+    resultHolder = Array(repeating: nil, count: function.results.count)
+    for argument in function.arguments { isWhole[argument.value] = true }
   }
 
   /// Throws a diagnostic that names the kernel and the value of the first violation.
   mutating func check() throws(Diagnostic) {
-    for argument in function.arguments {
-      held.append((try place(argument.value), argument.value))
-    }
     for kernel in order.kernels {
       let name = function.kernelName(kernel)
-      for value in kernel.reads { try requireWhole(value, readBy: name) }
-      var own: [Place] = []
+      for value in kernel.reads { try requireWhole(value, "'\(name)' reads") }
       let scratch = scratchBytes(of: kernel.op, in: function, target: target)
       if scratch > 0 {
-        let start = plan.scratch[kernel.op]
-        let place = Place(memory: .arena, range: start..<start + scratch)
-        try requireInside(place, "the scratch of '\(name)'")
-        erase(place)
-        own.append(place)
-        // What the kernel reads must survive its own scratch.
-        for value in kernel.reads { try requireWhole(value, readBy: name) }
+        try write(nil, at: plan.scratch[kernel.op], size: scratch, "the scratch of '\(name)'")
       }
-      let before = held
-      for value in kernel.writes {
-        let place = try place(value)
-        try requireInside(place, "%\(function.values[value].name)")
-        if let other = own.first(where: { overlaps($0, place) }) {
-          throw Diagnostic("two outputs of '\(name)' share \(other.range) of the arena")
-        }
-        for (old, reader) in before
-        where overlaps(old, place) && kernel.reads.contains(reader) && !isInPlace(old, place) {
-          throw Diagnostic("'\(name)' overwrites %\(function.values[reader].name), which it reads")
-        }
-        own.append(place)
-        erase(place)
-        held.append((place, value))
+      for value in kernel.writes { try write(value) }
+      for value in kernel.reads where !isUpdated(value, by: kernel) {
+        try requireWhole(value, "'\(name)' overwrites")
+      }
+      for value in kernel.writes { try requireWhole(value, "'\(name)' overwrites its own") }
+      if scratch > 0, !arena.holdsScratch(at: plan.scratch[kernel.op]) {
+        throw Diagnostic("'\(name)' overwrites its own scratch")
       }
     }
-    try checkResults()
-  }
-
-  private mutating func checkResults() throws(Diagnostic) {
     for copy in plan.finalCopies {
-      try requireWhole(copy.from, readBy: "the copy of a result")
-      let target = try self.place(copy.from)
-      let size = target.range.count
-      let destination = Place(memory: memory(copy.to), range: 0..<size)
-      erase(destination)
-      held.append((destination, copy.from))
+      try requireWhole(copy.from, "a result is copied from")
+      hold(order.root[copy.from], in: copy.to)
     }
-    for (index, value) in function.returnedValues.enumerated() {
+    for (index, value) in function.returnedValues.enumerated() where !isEmpty(value) {
       let root = order.root[value]
-      let size = function.type(of: root).sizeBytes
-      var memory = Place.Memory.result(index)
-      if case .update(let argument) = function.results[index].role { memory = .argument(argument) }
-      let expected = Place(memory: memory, range: 0..<size)
-      guard size == 0 || held.contains(where: { $0.value == root && $0.place == expected }) else {
+      let holder: ValueID? =
+        if case .update(let argument) = function.results[index].role {
+          argumentHolder[argument]
+        } else {
+          resultHolder[index]
+        }
+      guard holder == root else {
         throw Diagnostic("the result %\(function.results[index].name) is not in its buffer")
       }
     }
   }
 
-  private func memory(_ storage: Storage) -> Place.Memory {
+  private func isEmpty(_ value: ValueID) -> Bool { function.type(of: value).elementCount == 0 }
+
+  /// Whether a kernel writes the new value of an argument over it.
+  private func isUpdated(_ value: ValueID, by kernel: Kernel) -> Bool {
+    guard case .argument(let index) = function.values[value].definition else { return false }
+    return kernel.writes.contains { plan.storage[$0] == .argument(index) }
+  }
+
+  private func requireWhole(_ value: ValueID, _ action: String) throws(Diagnostic) {
+    if case .constantData? = plan.storage[value] { return }
+    guard isWhole[value] || isEmpty(value) else {
+      throw Diagnostic(
+        "\(action) %\(function.values[value].name), which is not whole in memory")
+    }
+  }
+
+  private mutating func write(_ value: ValueID) throws(Diagnostic) {
+    let name = "%\(function.values[value].name)"
+    guard let storage = plan.storage[value] else { throw Diagnostic("\(name) has no storage") }
+    if case .arena(let offset) = storage {
+      try write(value, at: offset, size: function.type(of: value).sizeBytes, name)
+    } else {
+      hold(value, in: storage)
+    }
+    isWhole[value] = true
+  }
+
+  /// Puts a value, or scratch, at a place in the arena.
+  private mutating func write(
+    _ value: ValueID?, at offset: Int, size: Int, _ what: String
+  ) throws(Diagnostic) {
+    guard size > 0 else { return }
+    guard offset >= 0, offset + size <= plan.arenaBytes, offset % plan.alignment == 0 else {
+      throw Diagnostic("\(what) is at \(offset) of an arena of \(plan.arenaBytes) bytes")
+    }
+    highWaterBytes = max(highWaterBytes, offset + size)
+    for erased in arena.replace(offset..<offset + size, with: value) { isWhole[erased] = false }
+  }
+
+  /// Puts a value into a buffer of the caller.
+  private mutating func hold(_ value: ValueID, in storage: Storage) {
     switch storage {
-    case .argument(let index): .argument(index)
-    case .result(let index): .result(index)
-    case .arena: .arena
-    case .constantData: .constant
+    case .argument(let index):
+      if let old = argumentHolder[index] { isWhole[old] = false }
+      argumentHolder[index] = value
+    case .result(let index): resultHolder[index] = value
+    case .arena, .constantData: break
     }
   }
+}
 
-  private func place(_ value: ValueID) throws(Diagnostic) -> Place {
-    if case .argument(let index) = function.values[value].definition {
-      return Place(memory: .argument(index), range: 0..<function.type(of: value).sizeBytes)
+/// Which value each range of the arena holds: disjoint ranges, sorted.
+private struct ArenaMap {
+  private var starts: [Int] = []
+  private var ends: [Int] = []
+  private var values: [ValueID?] = []
+
+  /// Puts a value at a range and returns the values that it overlaps, which are gone.
+  mutating func replace(_ range: Range<Int>, with value: ValueID?) -> [ValueID] {
+    let first = partition(ends) { $0 > range.lowerBound }
+    var last = first
+    while last < starts.count, starts[last] < range.upperBound { last += 1 }
+    let erased = values[first..<last].compactMap { $0 }
+    starts.replaceSubrange(first..<last, with: CollectionOfOne(range.lowerBound))
+    ends.replaceSubrange(first..<last, with: CollectionOfOne(range.upperBound))
+    values.replaceSubrange(first..<last, with: CollectionOfOne(value))
+    return erased
+  }
+
+  /// Whether scratch lies untouched at an offset.
+  func holdsScratch(at offset: Int) -> Bool {
+    let place = partition(ends) { $0 > offset }
+    return place < starts.count && starts[place] == offset && values[place] == nil
+  }
+
+  /// The first index whose element satisfies a predicate that is false, then true.
+  private func partition(_ elements: [Int], _ predicate: (Int) -> Bool) -> Int {
+    var low = 0
+    var high = elements.count
+    while low < high {
+      let middle = (low + high) / 2
+      if predicate(elements[middle]) { high = middle } else { low = middle + 1 }
     }
-    guard let storage = plan.storage[value] else {
-      throw Diagnostic("%\(function.values[value].name) has no storage")
-    }
-    let size = function.type(of: value).sizeBytes
-    guard case .arena(let offset) = storage else {
-      return Place(memory: memory(storage), range: 0..<size)
-    }
-    return Place(memory: .arena, range: offset..<offset + size)
-  }
-
-  private mutating func requireInside(_ place: Place, _ what: String) throws(Diagnostic) {
-    guard place.memory == .arena, !place.range.isEmpty else { return }
-    highWaterBytes = max(highWaterBytes, place.range.upperBound)
-    guard place.range.lowerBound >= 0, place.range.upperBound <= plan.arenaBytes,
-      place.range.lowerBound % plan.alignment == 0
-    else { throw Diagnostic("\(what) is at \(place.range) of an arena of \(plan.arenaBytes)") }
-  }
-
-  private func requireWhole(_ value: ValueID, readBy kernel: String) throws(Diagnostic) {
-    guard !function.type(of: value).shape.contains(0) else { return }
-    let place = try place(value)
-    guard place.memory != .constant else { return }
-    guard held.contains(where: { $0.value == value && $0.place == place }) else {
-      throw Diagnostic("'\(kernel)' reads %\(function.values[value].name), which is not in memory")
-    }
-  }
-
-  private func overlaps(_ a: Place, _ b: Place) -> Bool {
-    a.memory == b.memory && a.range.overlaps(b.range)
-  }
-
-  /// Whether a write over what is read is an update of an argument in its own buffer.
-  private func isInPlace(_ old: Place, _ new: Place) -> Bool {
-    if case .argument = new.memory { return old == new }
-    return false
-  }
-
-  private mutating func erase(_ place: Place) {
-    guard !place.range.isEmpty else { return }
-    held.removeAll { overlaps($0.place, place) }
+    return low
   }
 }

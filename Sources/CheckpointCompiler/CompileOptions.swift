@@ -1,0 +1,134 @@
+// What an embedder or the command line asks of one compilation.
+
+/// How much arena the compiled step may use.
+public enum Budget: Sendable, Hashable {
+  /// As much as keeping everything takes.
+  case unlimited
+  /// At most this many bytes.
+  case bytes(Int)
+  /// At most this percentage of the arena when everything is kept.
+  case percent(Double)
+  /// The least that the planner can reach.
+  case minimum
+}
+
+/// A decision about one value that the user takes out of the planner's hands.
+public struct ValuePin: Sendable, Hashable {
+  /// The name of the value, without `%`.
+  public var value: String
+  /// Whether it is kept or recomputed.
+  public var choice: RematPin.Choice
+
+  /// A decision.
+  public init(value: String, _ choice: RematPin.Choice) {
+    self.value = value
+    self.choice = choice
+  }
+}
+
+/// The stages of a compilation, in order.
+public enum Stage: String, CaseIterable, Sendable {
+  /// The text as functions, layers instantiated.
+  case parsed
+  /// The training step: forward, backward and updates, calls inlined.
+  case differentiated
+  /// The step after simplification.
+  case simplified
+  /// The step with its ops grouped into kernels.
+  case kernels
+  /// The step as it will run, with `no_grad` and `recompute` regions.
+  case planned
+  /// The planned step and the place of every buffer.
+  case memory
+  /// The emitted sources.
+  case code
+}
+
+/// Everything that decides the output of a compilation, besides the text.
+public struct CompileOptions: Sendable {
+  /// The function to compile; by default `@main`, or the only one that no other calls.
+  public var entry: String?
+  /// The prefix of emitted names; by default the name of the function.
+  public var name: String?
+  /// The machine to emit for.
+  public var target: Target
+  /// The optimizer whose update replaces the gradients among the results.
+  public var optimizer: Optimizer?
+  /// The arena that the step may use.
+  public var budget: Budget
+  /// The largest overhead, as a fraction of the cost of keeping everything, for the least memory.
+  public var maxOverhead: Double?
+  /// How to choose what is recomputed.
+  public var strategy: RematStrategy
+  /// Decisions taken by the user.
+  public var pins: [ValuePin]
+  /// Amount of search; 1 is the default.
+  public var effort: Double
+  /// Measured nanoseconds by kernel key, in place of estimates.
+  public var measuredNs: [String: Double]
+  /// A plan made before, to be used as it is.
+  public var plan: SavedPlan?
+  /// The last stage to run.
+  public var lastStage: Stage
+
+  /// The default: keep what is needed to be as fast as possible, emit C.
+  public init(
+    entry: String? = nil, name: String? = nil, target: Target = .cpu(), optimizer: Optimizer? = nil,
+    budget: Budget = .unlimited, maxOverhead: Double? = nil, strategy: RematStrategy = .auto,
+    pins: [ValuePin] = [], effort: Double = 1, measuredNs: [String: Double] = [:],
+    plan: SavedPlan? = nil, lastStage: Stage = .code
+  ) {
+    self.entry = entry
+    self.name = name
+    self.target = target
+    self.optimizer = optimizer
+    self.budget = budget
+    self.maxOverhead = maxOverhead
+    self.strategy = strategy
+    self.pins = pins
+    self.effort = effort
+    self.measuredNs = measuredNs
+    self.plan = plan
+    self.lastStage = lastStage
+  }
+}
+
+/// The order in which the kernels of a step run, as it is saved to a file.
+public struct SavedPlan: Sendable, Hashable {
+  /// The key of every kernel, in the order before planning: it tells whether a plan fits a graph.
+  public var kernels: [String]
+  /// The positions of the kernels in the order in which they run, recomputations included.
+  public var order: [Int]
+
+  /// A plan.
+  public init(kernels: [String], order: [Int]) {
+    self.kernels = kernels
+    self.order = order
+  }
+}
+
+/// Why a budget was refused.
+public struct BudgetError: Error, Sendable {
+  /// What was asked for, in bytes.
+  public var budgetBytes: Int
+  /// The least that the planner reaches, in bytes; nil where the strategy does not search.
+  public var minimumBytes: Int?
+  /// The arena that the strategy needs, where it does not search.
+  public var neededBytes: Int?
+  /// The kernel at whose place the memory is full, and what is in memory there, largest first.
+  public var kernel: String
+  /// The values in memory while that kernel runs, and their sizes in bytes.
+  public var resident: [(name: String, bytes: Int)]
+  /// Where the kernel comes from in the text.
+  public var location: SourceLocation
+}
+
+/// Why a compilation gave nothing.
+public enum CompileError: Error, Sendable {
+  /// The text, or a value named in the options, is wrong.
+  case input(DiagnosticList)
+  /// No plan within the budget was found.
+  case budget(BudgetError)
+  /// A checker refused what ckc made: a defect of ckc.
+  case defect(String)
+}

@@ -1,0 +1,293 @@
+// The façade: a text and options in, a compilation or its errors out.
+//
+//   text ─ parse ─▶ Module ─ differentiate, update ─▶ Function ─ simplify ─▶ Function ─ group ─▶ Function
+//     ─ price ─▶ RematProblem ─ solve ─▶ Schedule ─ rewrite ─▶ Function ─ pack ─▶ StoragePlan
+//     ─ lower ─▶ KernelProgram ─ print ─▶ C
+
+/// The results of every stage that has run.
+public struct Compilation: Sendable {
+  /// What was asked for.
+  public let options: CompileOptions
+  /// The texts, for rendering diagnostics.
+  public internal(set) var sources: SourceMap
+  /// Warnings.
+  public internal(set) var remarks: [Diagnostic] = []
+  /// After `parsed`.
+  public internal(set) var module: Module
+  /// After `differentiated`.
+  public internal(set) var differentiated: Function?
+  /// After `simplified`.
+  public internal(set) var simplified: Function?
+  /// After `kernels`.
+  public internal(set) var grouped: Function?
+  /// After `planned`: the step as it will run.
+  public internal(set) var step: PlannedStep?
+  /// After `planned`: the step that keeps everything.
+  public internal(set) var keepAll: PlannedStep?
+  /// What the planner answered; nil where the text was planned already.
+  public internal(set) var solution: SolveResult?
+  /// After `code`.
+  public internal(set) var program: KernelProgram?
+  /// After `code`: the header.
+  public internal(set) var header = ""
+  /// After `code`: the source.
+  public internal(set) var source = ""
+  /// Wall-clock seconds by stage, in the order of the stages.
+  public internal(set) var seconds: [(stage: String, seconds: Double)] = []
+  /// The priced problem.
+  var priced: PricedFunction?
+
+  /// The prefix of emitted names.
+  public var name: String {
+    options.name ?? differentiated.map { cIdentifier($0.name) } ?? cIdentifier(module.entryName)
+  }
+}
+
+/// The compiler.
+public struct Compiler: Sendable {
+  /// What is asked of every compilation.
+  public var options: CompileOptions
+
+  /// A compiler with the given options.
+  public init(options: CompileOptions = CompileOptions()) { self.options = options }
+
+  /// Compiles a text up to the last stage of the options.
+  ///
+  /// `sources` gets the text and the layers, so that the diagnostics of an error can be rendered;
+  /// `fileName` is the name that they show.
+  ///
+  /// - Returns: The results of all stages.
+  /// - Throws: Every error of the text, a budget that cannot be met, or a defect of ckc.
+  public func compile(
+    _ text: [UInt8], fileName: String, sources: inout SourceMap
+  ) throws(CompileError) -> Compilation {
+    var watch = Stopwatch()
+    let module: Module
+    do {
+      module = try parseModule(text, name: fileName, sources: &sources, entry: options.entry)
+    } catch {
+      throw .input(error)
+    }
+    watch.lap("parse")
+    var compilation = Compilation(options: options, sources: sources, module: module)
+    defer { sources = compilation.sources }
+    try run(&compilation, &watch)
+    compilation.seconds = watch.laps
+    return compilation
+  }
+
+  private func run(
+    _ compilation: inout Compilation, _ watch: inout Stopwatch
+  ) throws(CompileError) {
+    guard options.lastStage != .parsed else { return }
+    let step = try differentiate(compilation.module, &compilation.remarks)
+    compilation.differentiated = step
+    watch.lap("differentiate")
+    guard options.lastStage != .differentiated else { return }
+
+    if step.isPlanned {
+      compilation.simplified = step
+      compilation.grouped = step
+      compilation.remarks += Compiler.ignoredByPlannedText(options)
+      guard options.lastStage != .simplified, options.lastStage != .kernels else { return }
+      try takePlan(of: step, &compilation, &watch)
+    } else {
+      let simplified = simplified(step)
+      compilation.simplified = simplified
+      watch.lap("simplify")
+      guard options.lastStage != .simplified else { return }
+      let groupedStep = sinkingUpdates(grouped(simplified))
+      compilation.grouped = groupedStep
+      watch.lap("group")
+      guard options.lastStage != .kernels else { return }
+      try plan(groupedStep, &compilation, &watch)
+    }
+    guard options.lastStage == .code, let planned = compilation.step else { return }
+    let program = lower(
+      planned.function, storage: planned.storage, name: compilation.name, target: options.target)
+    compilation.program = program
+    watch.lap("lower")
+    (compilation.header, compilation.source) = emitC(program)
+    watch.lap("print")
+  }
+
+  /// The training step of a module: differentiated where it is forward only, with updates where an
+  /// optimizer is asked for.
+  private func differentiate(
+    _ module: Module, _ remarks: inout [Diagnostic]
+  ) throws(CompileError) -> Function {
+    let entry = module.entry
+    let hasLoss = entry.results.contains { $0.role == .loss }
+    var step = entry
+    if hasLoss, entry.arguments.contains(where: { $0.role == .parameter }) || options.optimizer != nil
+    {
+      do {
+        step = try differentiated(module, remarks: &remarks)
+      } catch {
+        throw .input(error)
+      }
+    }
+    step = inlined(step, in: module)
+    guard let optimizer = options.optimizer else { return step }
+    do {
+      return try withOptimizer(step, optimizer)
+    } catch {
+      throw .input(DiagnosticList([error]))
+    }
+  }
+
+  /// Solves, rewrites and packs.
+  private func plan(
+    _ groupedStep: Function, _ compilation: inout Compilation, _ watch: inout Stopwatch
+  ) throws(CompileError) {
+    let priced: PricedFunction
+    do {
+      priced = try CheckpointCompiler.priced(
+        groupedStep, costs: CostModel(target: options.target, measuredNs: options.measuredNs))
+    } catch {
+      throw .input(DiagnosticList([error]))
+    }
+    compilation.priced = priced
+    watch.lap("price")
+    let planner = try Planner(priced, options: options)
+    let keepAll = try planner.keepAll()
+    compilation.keepAll = keepAll
+    if let saved = options.plan {
+      compilation.step = try planner.step(try saved.order(for: priced))
+    } else {
+      let answer: (step: PlannedStep, solution: SolveResult)
+      switch options.budget {
+      case .unlimited:
+        answer = try planner.step(
+          options.strategy == .auto && options.maxOverhead == nil && options.pins.isEmpty
+            ? .none : options.strategy,
+          within: nil, maxOverhead: options.maxOverhead)
+      case .bytes(let bytes):
+        answer = try planner.step(
+          options.strategy, within: bytes, maxOverhead: options.maxOverhead)
+      case .percent(let percent):
+        let bytes = Int(Double(keepAll.arenaBytes) * percent / 100)
+        answer = try planner.step(
+          options.strategy, within: bytes, maxOverhead: options.maxOverhead)
+      case .minimum:
+        let least = try planner.smallest()
+        answer = (least, planner.solve(.auto, budgetBytes: least.arenaBytes))
+      }
+      compilation.step = answer.step
+      compilation.solution = answer.solution
+    }
+    watch.lap("plan")
+  }
+
+  /// Takes the order of a text that holds `no_grad` or `recompute` regions as the plan.
+  private func takePlan(
+    of step: Function, _ compilation: inout Compilation, _ watch: inout Stopwatch
+  ) throws(CompileError) {
+    let order = KernelOrder(step)
+    let costs = CostModel(target: options.target, measuredNs: options.measuredNs)
+    let costNs = order.kernels.reduce(0.0) { $0 + costs.timeNs(of: $1, in: step) }
+    let planned = try Planner.place(
+      step, computations: Array(order.kernels.indices), costNs: costNs, target: options.target,
+      effort: options.effort, capacityBytes: nil)
+    if case .bytes(let bytes) = options.budget, planned.arenaBytes > bytes {
+      throw .budget(
+        BudgetError(
+          budgetBytes: bytes, minimumBytes: nil, neededBytes: planned.arenaBytes, kernel: "",
+          resident: [], location: .unknown))
+    }
+    compilation.step = planned
+    watch.lap("plan")
+  }
+
+  /// A warning for every planning option that a planned text does not leave open.
+  private static func ignoredByPlannedText(_ options: CompileOptions) -> [Diagnostic] {
+    var ignored: [String] = []
+    switch options.budget {
+    case .percent, .minimum: ignored.append("a relative budget")
+    case .unlimited, .bytes: break
+    }
+    if options.strategy != .auto { ignored.append("the strategy '\(options.strategy.rawValue)'") }
+    if !options.pins.isEmpty { ignored.append("a pin") }
+    if options.maxOverhead != nil { ignored.append("a largest overhead") }
+    return ignored.map {
+      Diagnostic(
+        "\($0) changes nothing: the graph holds 'no_grad' or 'recompute' regions and is planned",
+        severity: .warning)
+    }
+  }
+}
+
+extension Function {
+  /// Whether the order of its ops is a plan: it holds `no_grad` or `recompute` regions.
+  public var isPlanned: Bool {
+    ops.elements.contains { $0.opcode == .noGrad || $0.opcode == .recompute }
+  }
+}
+
+extension SavedPlan {
+  /// The plan of a compilation that was planned from an unplanned text.
+  public init?(_ compilation: Compilation) {
+    guard let priced = compilation.priced, let step = compilation.step else { return nil }
+    self.init(kernels: SavedPlan.keys(priced), order: step.computations)
+  }
+
+  private static func keys(_ priced: PricedFunction) -> [String] {
+    priced.order.kernels.map { kernelKey($0.op, in: priced.function) }
+  }
+
+  /// The order of the kernels of a problem, once it is known to be a plan for it.
+  func order(for priced: PricedFunction) throws(CompileError) -> [Int] {
+    func refuse(_ message: String) -> CompileError {
+      .input(DiagnosticList([Diagnostic("the plan does not fit the graph: \(message)")]))
+    }
+    let keys = SavedPlan.keys(priced)
+    guard kernels.count == keys.count else {
+      throw refuse("it has \(kernels.count) kernels, the graph \(keys.count)")
+    }
+    for (saved, (own, kernel)) in zip(kernels, zip(keys, priced.order.kernels)) where saved != own {
+      throw refuse("it has \(saved) for %\(priced.function.kernelName(kernel)), which is \(own)")
+    }
+    var runs = Array(repeating: 0, count: keys.count)
+    for node in order {
+      guard runs.indices.contains(node) else { throw refuse("there is no kernel \(node)") }
+      let spec = priced.problem.nodes[node]
+      for input in spec.inputs where runs[input.node] == 0 {
+        throw refuse("kernel \(node) runs before kernel \(input.node), which it reads")
+      }
+      if spec.isOnce, runs[node] > 0 {
+        throw refuse("kernel \(node) updates a parameter or state twice")
+      }
+      runs[node] += 1
+    }
+    if let missing = runs.firstIndex(of: 0) { throw refuse("kernel \(missing) does not run") }
+    return order
+  }
+}
+
+/// Seconds since the last lap, by name.
+struct Stopwatch {
+  private(set) var laps: [(stage: String, seconds: Double)] = []
+  private var last = ContinuousClock.now
+
+  /// Notes the time since the last lap.
+  mutating func lap(_ stage: String) {
+    let now = ContinuousClock.now
+    let (seconds, attoseconds) = (now - last).components
+    laps.append((stage, Double(seconds) + Double(attoseconds) * 1e-18))
+    last = now
+  }
+}
+
+/// A name as an identifier of C: other characters become `_`, and a leading digit gets one before.
+func cIdentifier(_ name: String) -> String {
+  var bytes = name.utf8.map { byte -> UInt8 in
+    let isAllowed =
+      (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z")
+      || byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+    return isAllowed ? byte : UInt8(ascii: "_")
+  }
+  if bytes.isEmpty || (bytes[0] >= UInt8(ascii: "0") && bytes[0] <= UInt8(ascii: "9")) {
+    bytes.insert(UInt8(ascii: "_"), at: 0)
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}

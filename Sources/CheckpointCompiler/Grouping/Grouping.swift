@@ -1,0 +1,3 @@
+// Placeholder of the seam.
+
+func grouped(_ function: Function) -> Function { function }
