@@ -1,13 +1,165 @@
-// Placeholder of the seam: replaced by the kernel IR.
+// Kernels as loops over buffers: what both C and CUDA are printed from.
+//
+// Body        Either loops, or a contraction with its own blocking (`Contraction`).
+// Loops       Statements over scalars. A scalar is a value of one element in the compute type of its
+//             dtype; a row is a small local array, one element per lane of the innermost loop.
+// Order       A loop says whether its iterations are independent; reductions run in the order that
+//             is written, so that no number of threads changes a bit.
+// Buffers     Parameters of the kernel, by number. Two parameters never alias: a result that
+//             overwrites an operand shares its parameter.
 
-/// A step as kernels over buffers.
-public struct KernelProgram: Sendable {}
+/// A test that an index lies in a range, and on a grid.
+struct Condition: Hashable, Sendable {
+  /// What is tested.
+  var index: Index
+  /// The least value that passes; nil where it is known to.
+  var lower: Int?
+  /// The first value above that does not; nil where it is known not to be reached.
+  var upper: Int?
+  /// The value must be a multiple.
+  var divisor = 1
 
-/// Bytes of arena that a kernel needs while it runs, besides what it reads and writes.
-func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int { 0 }
+  /// Whether it always holds.
+  var isTrivial: Bool { lower == nil && upper == nil && divisor == 1 }
+}
 
-func lower(
-  _ function: Function, storage: StoragePlan, name: String, target: Target
-) -> KernelProgram { KernelProgram() }
+/// The value of one element.
+indirect enum Expression: Hashable, Sendable {
+  /// A scalar that was defined.
+  case local(Int)
+  /// The element of a row at the current lane.
+  case lane(row: Int, Index)
+  /// The element of a buffer.
+  case load(buffer: Int, Index)
+  /// A constant: the bytes of one element.
+  case constant(DType, [UInt8])
+  /// An index as a number.
+  case number(Index, DType)
+  /// An elementwise op.
+  case apply(Opcode, from: DType, to: DType, [Expression], direction: String?)
+  /// The neutral element of a reduction.
+  case neutral(kind: String, DType)
+  /// Two elements combined as a reduction does, in the dtype of its accumulator.
+  case combine(kind: String, DType, Expression, Expression)
+  /// An expression where all conditions hold, else the other; only the chosen one is evaluated.
+  case choose([Condition], Expression, Expression)
+  /// One word of a random stream; the key is in a buffer.
+  case randomWord(key: Int, stream: Int, Index)
+  /// A random word as a number of `[0, 1)`.
+  case uniform(Expression, DType)
+}
 
-func emitC(_ program: KernelProgram) -> (header: String, source: String) { ("", "") }
+/// How the iterations of a loop relate.
+enum LoopKind: Hashable, Sendable {
+  /// One after the other.
+  case serial
+  /// In any order, on any thread; the given number of nested loops forms one range.
+  case parallel(collapsed: Int)
+}
+
+/// One step of a kernel.
+enum Statement: Hashable, Sendable {
+  /// A scalar of the compute type of a dtype.
+  case define(local: Int, DType, Expression)
+  /// A place, kept as an integer.
+  case definePlace(local: Int, Expression, clampedTo: ClosedRange<Int>?)
+  /// A new value of a scalar.
+  case assign(local: Int, Expression)
+  /// A local array of `count` elements, all the same at first.
+  case defineRow(row: Int, DType, count: Int, Expression)
+  /// A new value of an element of a row.
+  case assignLane(row: Int, Index, Expression)
+  /// A new element of a buffer.
+  case store(buffer: Int, Index, DType, Expression)
+  /// A loop over `0..<extent`.
+  case loop(variable: Int, extent: Int, LoopKind, [Statement])
+  /// A loop over the lanes of a block: `lane` takes `0..<min(most, total - block)`, and `variable`
+  /// is `block + lane`.
+  case lanes(variable: Int, lane: Int, block: Int, most: Int, total: Int, [Statement])
+  /// A loop in blocks of `width`: the variable takes `0, width, …` below `extent`.
+  case blocks(variable: Int, width: Int, extent: Int, LoopKind, [Statement])
+  /// Statements that run where all conditions hold.
+  case when([Condition], [Statement])
+  /// Statements that run where a truth value holds.
+  case whenTrue(Expression, [Statement])
+  /// A row of `ui32` with the words from `start` on of a random stream, as many as the block that
+  /// begins at the variable `block` has lanes.
+  case randomWords(
+    row: Int, key: Int, stream: Int, start: Index, block: Int, most: Int, total: Int)
+}
+
+/// A buffer that a kernel reads or writes.
+struct KernelBuffer: Hashable, Sendable {
+  /// The dtype of its elements.
+  var dtype: DType
+  /// Whether the kernel reads it.
+  var isRead: Bool
+  /// Whether the kernel writes it.
+  var isWritten: Bool
+}
+
+/// What a kernel does.
+enum KernelBody: Hashable, Sendable {
+  /// Loops.
+  case loops([Statement])
+  /// A sum of products; buffers 0 and 1 are its operands, 2 its result.
+  case contraction(Contraction)
+}
+
+/// One kernel, apart from where its buffers are.
+struct KernelFunction: Hashable, Sendable {
+  /// A few words of its ops, for its name in the code.
+  var label: String
+  /// Its parameters.
+  var buffers: [KernelBuffer]
+  /// What it does.
+  var body: KernelBody
+}
+
+/// One run of a kernel.
+struct KernelCall: Sendable {
+  /// Position among the functions of the program.
+  var function: Int
+  /// Where each buffer is.
+  var buffers: [Storage]
+  /// Where its scratch begins; nil where it needs none.
+  var scratchOffset: Int?
+  /// The size of its scratch in bytes.
+  var scratchBytes: Int
+  /// The name of the value it makes.
+  var name: String
+  /// What it writes into the arena: offset and size, padded.
+  var written: [(offset: Int, sizeBytes: Int)]
+}
+
+/// A constant with an element for each place, as static data.
+struct ConstantTable: Sendable {
+  /// The value that it defines.
+  var value: ValueID
+  /// Its type.
+  var type: TensorType
+  /// Its elements, little-endian.
+  var bytes: [UInt8]
+}
+
+/// A step as calls of kernels.
+public struct KernelProgram: Sendable {
+  /// The prefix of emitted names.
+  var name: String
+  /// The planned function: names, types and roles of arguments and results.
+  var function: Function
+  /// The machine it is for.
+  var target: Target
+  /// The kernels, each once.
+  var functions: [KernelFunction]
+  /// Their runs, in order.
+  var calls: [KernelCall]
+  /// Static data.
+  var constants: [ConstantTable]
+  /// Copies after the last kernel: from, to, and the number of bytes.
+  var finalCopies: [(from: Storage, to: Storage, sizeBytes: Int)]
+  /// The size of the arena.
+  var arenaBytes: Int
+  /// The alignment of the arena.
+  var alignment: Int
+}

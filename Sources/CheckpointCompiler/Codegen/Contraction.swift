@@ -1,0 +1,5 @@
+struct Contraction: Hashable, Sendable {
+  init?(_ signature: OpSignature, result: TensorType) { return nil }
+}
+func scratchBytes(for contraction: Contraction, target: Target) -> Int { 0 }
+func cFunction(for contraction: Contraction, name: String, target: Target) -> String { "" }

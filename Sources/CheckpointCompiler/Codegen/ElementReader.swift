@@ -1,0 +1,156 @@
+// The expression of one element of a value inside a kernel, found by following its index backwards.
+//
+// Method      To read a value at an index: of an elementwise op, read its operands there; of a
+//             broadcast, a slice, a transpose, read the operand where the index comes from; of a
+//             value made outside, load it. What was read at the same index before is not read again.
+// Invariants  Reads append definitions to `statements` and return an expression without effects.
+
+/// Reads elements of the values of one kernel.
+struct ElementReader {
+  /// A value at an index.
+  private struct Key: Hashable {
+    var value: ValueID
+    var indices: [Index]
+  }
+
+  let function: Function
+  /// The buffer of every value made outside the kernel, or written by it.
+  let buffers: [ValueID: Int]
+  /// Whether a value is made inside the kernel.
+  let isInner: Set<ValueID>
+  /// How many values each loop variable takes.
+  var extents: [Int]
+  /// Variables that others stand for after loops have been merged.
+  var dropped: [Int] = []
+  /// Definitions of what has been read.
+  var statements: [Statement] = []
+  /// All places and numbers that were computed, as they were before dropping.
+  var touched: [Index] = []
+  /// Expressions that stand for values at one index vector: what reductions have left.
+  var rows: [ValueID: Expression] = [:]
+  /// The index vector of kept values.
+  var keptIndices: [Index] = []
+  /// Words of random streams that lie ready, by the op that makes them.
+  var randomWords: [OpID: Expression] = [:]
+  /// The index vector of full values.
+  var fullIndices: [Index] = []
+  /// Results of reductions that were read where no loop leaves them.
+  private(set) var misreads: [ValueID] = []
+  /// The next free scalar.
+  var nextLocal = 0
+  private var known: [Key: Expression] = [:]
+
+  init(_ function: Function, inner: Set<ValueID>, buffers: [ValueID: Int], extents: [Int]) {
+    self.function = function
+    self.isInner = inner
+    self.buffers = buffers
+    self.extents = extents
+  }
+
+  /// Forgets what has been read: the start of another loop.
+  mutating func startLoop() {
+    known.removeAll(keepingCapacity: true)
+    statements.removeAll(keepingCapacity: true)
+  }
+
+  /// An index as it stands in the code, after merging.
+  mutating func place(_ index: Index) -> Index {
+    touched.append(index)
+    return dropped.reduce(index) { $0.dropping($1) }
+  }
+
+  /// Defines a scalar and returns it.
+  mutating func define(_ dtype: DType, _ expression: Expression) -> Expression {
+    let local = nextLocal
+    nextLocal += 1
+    statements.append(.define(local: local, dtype, expression))
+    return .local(local)
+  }
+
+  /// The place in its buffer of an element of a value.
+  func linear(_ value: ValueID, _ indices: [Index]) -> Index {
+    Index.linear(indices, strides: function.type(of: value).strides)
+  }
+
+  /// The element of a value at an index vector.
+  mutating func read(_ value: ValueID, at indices: [Index]) -> Expression {
+    if let row = rows[value], indices == keptIndices { return row }
+    let key = Key(value: value, indices: indices)
+    if let expression = known[key] { return expression }
+    let expression = make(value, at: indices)
+    known[key] = expression
+    return expression
+  }
+
+  private mutating func make(_ value: ValueID, at indices: [Index]) -> Expression {
+    let type = function.type(of: value)
+    guard isInner.contains(value), let op = function.definingOp(of: value) else {
+      let place = place(linear(value, indices))
+      return define(type.dtype, .load(buffer: buffers[value]!, place))
+    }
+    let opcode = function.ops[op].opcode
+    let attributes = function.ops[op].attributes
+    let operands = Array(function.operands(of: op))
+    func source(_ number: Int) -> TensorType { function.type(of: operands[number]) }
+    switch opcode {
+    case .constant:
+      guard case .splat(let bytes)? = attributes.constant else {
+        preconditionFailure("a dense constant inside a kernel: \(op)")
+      }
+      return .constant(type.dtype, bytes)
+    case .iota:
+      return .number(place(indices[attributes.int(.dim)!]), type.dtype)
+    case .broadcastInDim:
+      let shape = source(0).shape
+      let dims = attributes.ints(.dims)!
+      return read(
+        operands[0], at: dims.indices.map { shape[$0] == 1 ? Index() : indices[dims[$0]] })
+    case .transpose:
+      var inner = indices
+      for (axis, dim) in attributes.ints(.dims)!.enumerated() { inner[dim] = indices[axis] }
+      return read(operands[0], at: inner)
+    case .slice:
+      let start = attributes.ints(.start)!
+      let strides = attributes.ints(.strides, count: indices.count, fill: 1)
+      return read(
+        operands[0], at: indices.indices.map { indices[$0] * strides[$0] + start[$0] })
+    case .reverse:
+      let shape = source(0).shape
+      let dims = attributes.ints(.dims)!
+      return read(
+        operands[0],
+        at: indices.indices.map {
+          dims.contains($0) ? indices[$0] * -1 + (shape[$0] - 1) : indices[$0]
+        })
+    case .reshape:
+      let place = linear(value, indices)
+      return read(
+        operands[0],
+        at: Index.delinearized(place, shape: source(0).shape, extents: extents))
+    case .reduce:
+      if !attributes.ints(.dims)!.isEmpty { misreads.append(value) }
+      // Along no dimensions; all others have left their result in `rows`.
+      let kind = attributes.symbol(.kind)!
+      let element = read(operands[0], at: indices)
+      return define(
+        type.dtype, .combine(kind: kind, type.dtype, .neutral(kind: kind, type.dtype), element))
+    case .random:
+      let word =
+        (indices == fullIndices ? randomWords[op] : nil)
+        ?? .randomWord(
+          key: buffers[operands[0]]!, stream: attributes.int(.stream) ?? 0,
+          place(linear(value, indices)))
+      return type.dtype == .ui32 ? word : define(type.dtype, .uniform(word, type.dtype))
+    default:
+      precondition(opcode.isElementwise, "'\(opcode.name)' inside a loop kernel")
+      let arguments = operands.map { read($0, at: indices) }
+      // The first operand tells the dtype that is computed in, but for `select`.
+      let from = source(opcode == .select ? 1 : 0).dtype
+      return define(
+        type.dtype,
+        .apply(
+          opcode, from: from, to: type.dtype, arguments,
+          direction: attributes.symbol(.direction)))
+    }
+  }
+}

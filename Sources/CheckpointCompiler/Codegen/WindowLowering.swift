@@ -1,0 +1,196 @@
+// Pooling as loops: `reduce_window`, and `select_and_scatter`, its gradient for maxima.
+//
+// Method      Dimensions with a window of one element are looped over; the innermost of them, the
+//             channels of an image, is the lane loop, so that the places under a window are found
+//             once for all channels. The windows of one plane follow each other in order, because
+//             neighbours may choose the same element; planes and lanes are independent.
+
+/// Lowers one pooling op.
+struct WindowLowering {
+  private static let laneCount = 64
+
+  private let window: PoolingWindow
+  private let operand: TensorType
+  /// The type with an element for every window.
+  private let windows: TensorType
+  private let attributes: Attributes
+  private let dtype: DType
+  /// Dimensions that the window slides over.
+  private let slid: [Int]
+  /// The dimensions that it does not slide over, without the lanes.
+  private let planes: [Int]
+  /// The innermost dimension, where the window does not slide over it.
+  private let laneDim: Int?
+
+  // Variables: one for each window, one for each tap, the block and the lane.
+  private var rank: Int { operand.rank }
+  private func windowVariable(_ axis: Int) -> Int { axis }
+  private func tapVariable(_ axis: Int) -> Int { rank + axis }
+  private var block: Int { 2 * rank }
+  private var lane: Int { 2 * rank + 1 }
+  private var fill: Int { 2 * rank + 2 }
+
+  init(_ attributes: Attributes, operand: TensorType, windows: TensorType) {
+    window = PoolingWindow(attributes, rank: operand.rank)
+    self.operand = operand
+    self.windows = windows
+    self.attributes = attributes
+    dtype = operand.dtype
+    let window = window
+    let isLooped = operand.shape.indices.map { axis in
+      window.window[axis] == 1 && window.strides[axis] == 1 && window.low[axis] == 0
+        && window.high[axis] == 0 && window.baseDilation[axis] == 1
+    }
+    slid = operand.shape.indices.filter { !isLooped[$0] }
+    laneDim = isLooped.last == true ? operand.rank - 1 : nil
+    let laneDim = laneDim
+    planes = operand.shape.indices.filter { isLooped[$0] && $0 != laneDim }
+  }
+
+  private var isWorthThreads: Bool {
+    window.window.reduce(windows.elementCount, *) >= LoopLowering.parallelWork
+  }
+
+  private func loops(_ axes: [Int]) -> [LoopDimension] {
+    axes.map { LoopDimension(variable: windowVariable($0), extent: windows.shape[$0]) }
+  }
+
+  /// Statements for each lane; the variable of the lane dimension runs along.
+  private func lanes(_ body: [Statement]) -> Statement {
+    guard let laneDim else {
+      return .loop(variable: lane, extent: 1, .serial, body)
+    }
+    return .lanes(
+      variable: windowVariable(laneDim), lane: lane, block: block, most: width,
+      total: operand.shape[laneDim], body)
+  }
+
+  private var width: Int {
+    laneDim.map { min(WindowLowering.laneCount, max(1, operand.shape[$0])) } ?? 1
+  }
+
+  /// Blocks of lanes around statements.
+  private func blocks(_ body: [Statement]) -> [Statement] {
+    guard let laneDim else { return body }
+    return [
+      .blocks(
+        variable: block, width: width, extent: operand.shape[laneDim], .serial, body)
+    ]
+  }
+
+  /// The place of the operand under a tap, and the conditions under which there is one.
+  private var tapPlace: (place: Index, conditions: [Condition]) {
+    var places = operand.shape.indices.map { Index.variable(windowVariable($0)) }
+    var conditions: [Condition] = []
+    for axis in slid {
+      let position =
+        Index.variable(windowVariable(axis)) * window.strides[axis]
+        + Index.variable(tapVariable(axis)) * window.windowDilation[axis] + -window.low[axis]
+      let spread = window.baseDilation[axis]
+      let reach = operand.shape[axis] == 0 ? 0 : (operand.shape[axis] - 1) * spread + 1
+      let last =
+        (windows.shape[axis] - 1) * window.strides[axis]
+        + (window.window[axis] - 1) * window.windowDilation[axis] - window.low[axis]
+      let condition = Condition(
+        index: position, lower: window.low[axis] > 0 ? 0 : nil, upper: last >= reach ? reach : nil,
+        divisor: spread)
+      if !condition.isTrivial { conditions.append(condition) }
+      places[axis] = spread == 1 ? position : Index(.quotient(position, spread))
+    }
+    return (Index.linear(places, strides: operand.strides), conditions)
+  }
+
+  /// Statements for every tap that lies on an element.
+  private func taps(_ body: [Statement]) -> [Statement] {
+    let conditions = tapPlace.conditions
+    return nest(
+      slid.map { LoopDimension(variable: tapVariable($0), extent: window.window[$0]) },
+      onThreads: false, conditions.isEmpty ? body : [.when(conditions, body)])
+  }
+
+  private var windowPlace: Index {
+    Index.linear(
+      windows.shape.indices.map { .variable(windowVariable($0)) }, strides: windows.strides)
+  }
+
+  /// The statements of `reduce_window`.
+  func reduction(operandBuffer: Int, resultBuffer: Int) -> [Statement] {
+    let kind = attributes.symbol(.kind)!
+    let accumulator: DType = dtype == .bf16 || dtype == .f16 ? .f32 : dtype
+    let sum = Expression.lane(row: 0, .variable(lane))
+    let result: Expression =
+      accumulator == dtype
+      ? sum : .apply(.convert, from: accumulator, to: dtype, [sum], direction: nil)
+    let body: [Statement] =
+      [
+        .defineRow(
+          row: 0, accumulator, count: width, .neutral(kind: kind, accumulator))
+      ]
+      + taps([
+        lanes([
+          .assignLane(
+            row: 0, .variable(lane),
+            .combine(
+              kind: kind, accumulator, sum, .load(buffer: operandBuffer, tapPlace.place)))
+        ])
+      ]) + [lanes([.store(buffer: resultBuffer, windowPlace, dtype, result)])]
+    return nest(
+      loops((planes + slid).sorted()), onThreads: isWorthThreads, blocks(body))
+  }
+
+  /// The statements of `select_and_scatter`.
+  func selection(operandBuffer: Int, sourceBuffer: Int, resultBuffer: Int) -> [Statement] {
+    let zero = Expression.neutral(kind: "add", dtype)
+    let clear = nest(
+      [LoopDimension(variable: fill, extent: operand.elementCount)],
+      onThreads: operand.elementCount >= LoopLowering.parallelWork, isInnermost: true,
+      [.store(buffer: resultBuffer, .variable(fill), dtype, zero)])
+    // Row 0 holds the chosen elements, row 1 their places, -1 before the first.
+    let best = Expression.lane(row: 0, .variable(lane))
+    let chosen = Expression.lane(row: 1, .variable(lane))
+    let none = Expression.constant(.i64, Array(repeating: 0xFF, count: 8))
+    let element = Expression.local(0)
+    let stays = Expression.local(1)
+    let tap: [Statement] = [
+      .define(local: 0, dtype, .load(buffer: operandBuffer, tapPlace.place)),
+      .define(
+        local: 1, .i1,
+        .apply(
+          .and, from: .i1, to: .i1,
+          [
+            .apply(.compare, from: .i64, to: .i1, [chosen, none], direction: "ne"),
+            .apply(
+              .compare, from: dtype, to: .i1, [best, element],
+              direction: attributes.symbol(.direction)),
+          ], direction: nil)),
+      .assignLane(
+        row: 0, .variable(lane),
+        .apply(.select, from: dtype, to: dtype, [stays, best, element], direction: nil)),
+      .assignLane(
+        row: 1, .variable(lane),
+        .apply(
+          .select, from: .i64, to: .i64, [stays, chosen, .number(tapPlace.place, .i64)],
+          direction: nil)),
+    ]
+    let target = Index(.local(2))
+    let add: [Statement] = [
+      .definePlace(local: 2, chosen, clampedTo: nil),
+      .when(
+        [Condition(index: target, lower: 0)],
+        [
+          .store(
+            buffer: resultBuffer, target, dtype,
+            combined(
+              "add", dtype, .load(buffer: resultBuffer, target),
+              .load(buffer: sourceBuffer, windowPlace)))
+        ]),
+    ]
+    let body: [Statement] =
+      [
+        .defineRow(row: 0, dtype, count: width, zero),
+        .defineRow(row: 1, .i64, count: width, none),
+      ] + taps([lanes(tap)]) + [lanes(add)]
+    let inner = nest(loops(slid), onThreads: false, blocks(body))
+    return clear + nest(loops(planes), onThreads: isWorthThreads, inner)
+  }
+}
