@@ -1,0 +1,165 @@
+// Support functions of elementwise ops: signs, extremes, integers, and functions of floats.
+
+extension CSupport {
+  /// Integer arithmetic that C leaves undefined or does not have.
+  static let integers: [SupportFunction] =
+    signedDivision("i64", "int64_t", unsigned: "uint64_t")
+    + signedDivision("i32", "int32_t", unsigned: "uint32_t")
+    + unsignedDivision("ui32", "uint32_t", ones: "UINT32_MAX")
+    + unsignedDivision("ui8", "uint8_t", ones: "UINT8_MAX")
+    + [
+      SupportFunction(
+        name: "ckc_power_i64",
+        text: """
+          CKC_INLINE int64_t ckc_power_i64(int64_t base, int64_t exponent) {
+            if (exponent < 0) {
+              if (base == 1) return 1;
+              return base != -1 ? 0 : exponent % 2 == 0 ? 1 : -1;
+            }
+            uint64_t result = 1;
+            uint64_t square = (uint64_t)base;
+            for (int64_t rest = exponent; rest > 0; rest /= 2) {
+              if (rest % 2 == 1) result *= square;
+              square *= square;
+            }
+            return (int64_t)result;
+          }
+          """),
+      narrowPower("i32", "int32_t"), narrowPower("ui32", "uint32_t"),
+      narrowPower("ui8", "uint8_t"),
+    ]
+
+  /// Division by zero gives all bits set, and the smallest number by -1 stays.
+  private static func signedDivision(
+    _ dtype: String, _ type: String, unsigned: String
+  ) -> [SupportFunction] {
+    [
+      SupportFunction(
+        name: "ckc_divide_\(dtype)",
+        text: """
+          CKC_INLINE \(type) ckc_divide_\(dtype)(\(type) a, \(type) b) {
+            if (b == -1) return (\(type))((\(unsigned))0 - (\(unsigned))a);
+            return b == 0 ? -1 : a / b;
+          }
+          """),
+      SupportFunction(
+        name: "ckc_remainder_\(dtype)",
+        text: """
+          CKC_INLINE \(type) ckc_remainder_\(dtype)(\(type) a, \(type) b) {
+            if (b == -1) return 0;
+            return b == 0 ? a : a % b;
+          }
+          """),
+    ]
+  }
+
+  private static func unsignedDivision(
+    _ dtype: String, _ type: String, ones: String
+  ) -> [SupportFunction] {
+    [
+      SupportFunction(
+        name: "ckc_divide_\(dtype)",
+        text: """
+          CKC_INLINE \(type) ckc_divide_\(dtype)(\(type) a, \(type) b) {
+            return (\(type))(b == 0 ? \(ones) : a / b);
+          }
+          """),
+      SupportFunction(
+        name: "ckc_remainder_\(dtype)",
+        text: """
+          CKC_INLINE \(type) ckc_remainder_\(dtype)(\(type) a, \(type) b) {
+            return (\(type))(b == 0 ? a : a % b);
+          }
+          """),
+    ]
+  }
+
+  private static func narrowPower(_ dtype: String, _ type: String) -> SupportFunction {
+    SupportFunction(
+      name: "ckc_power_\(dtype)", calls: ["ckc_power_i64"],
+      text: """
+        CKC_INLINE \(type) ckc_power_\(dtype)(\(type) base, \(type) exponent) {
+          return (\(type))ckc_power_i64((int64_t)base, (int64_t)exponent);
+        }
+        """)
+  }
+
+  /// Signs and extremes.
+  private static func comparisons(
+    _ dtype: String, _ type: String, _ unsigned: String, suffix: String
+  ) -> [SupportFunction] {
+    [
+      SupportFunction(
+        name: "ckc_sign_\(dtype)",
+        text: """
+          CKC_INLINE \(type) ckc_sign_\(dtype)(\(type) x) {
+            const \(type) negative = x < 0.0\(suffix) ? -1.0\(suffix) : x;
+            return x > 0.0\(suffix) ? 1.0\(suffix) : negative;
+          }
+          """),
+      SupportFunction(
+        name: "ckc_maximum_\(dtype)", calls: ["ckc_bits_of_\(dtype)", "ckc_\(dtype)_from_bits"],
+        text: """
+          CKC_INLINE \(type) ckc_maximum_\(dtype)(\(type) a, \(type) b) {
+            /* Of equal numbers only zeros differ, in the sign. */
+            const \(unsigned) both = ckc_bits_of_\(dtype)(a) & ckc_bits_of_\(dtype)(b);
+            const \(type) larger = a > b ? a : b;
+            const \(type) number = a == b ? ckc_\(dtype)_from_bits(both) : larger;
+            return a == a ? number : a;
+          }
+          """),
+      SupportFunction(
+        name: "ckc_minimum_\(dtype)", calls: ["ckc_bits_of_\(dtype)", "ckc_\(dtype)_from_bits"],
+        text: """
+          CKC_INLINE \(type) ckc_minimum_\(dtype)(\(type) a, \(type) b) {
+            /* Of equal numbers only zeros differ, in the sign. */
+            const \(unsigned) either = ckc_bits_of_\(dtype)(a) | ckc_bits_of_\(dtype)(b);
+            const \(type) smaller = a < b ? a : b;
+            const \(type) number = a == b ? ckc_\(dtype)_from_bits(either) : smaller;
+            return a == a ? number : a;
+          }
+          """),
+    ]
+  }
+
+  /// Functions of `float` and `double`.
+  static let math: [SupportFunction] =
+    comparisons("f32", "float", "uint32_t", suffix: "f")
+    + comparisons("f64", "double", "uint64_t", suffix: "")
+    + [
+      SupportFunction(
+        name: "ckc_logistic_f64",
+        text: """
+          CKC_INLINE double ckc_logistic_f64(double x) {
+            return 1.0 / (1.0 + exp(-x));
+          }
+          """)
+    ] + singles
+
+  /// Functions of `float`.
+  private static let singles: [SupportFunction] =
+    ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf"].map { name in
+      SupportFunction(
+        name: "ckc_\(name)_f32",
+        text: """
+          CKC_INLINE float ckc_\(name)_f32(float x) {
+            return (float)\(name)((double)x);
+          }
+          """)
+    } + [
+      SupportFunction(
+        name: "ckc_logistic_f32",
+        text: """
+          CKC_INLINE float ckc_logistic_f32(float x) {
+            return (float)(1.0 / (1.0 + exp(-(double)x)));
+          }
+          """),
+      SupportFunction(
+        name: "ckc_pow_f32",
+        text: """
+          CKC_INLINE float ckc_pow_f32(float x, float y) {
+            return (float)pow((double)x, (double)y);
+          }
+          """),
+    ]
+}
