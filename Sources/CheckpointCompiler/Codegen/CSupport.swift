@@ -25,7 +25,7 @@ enum CSupport {
   static let includes = ["math.h", "stdint.h", "string.h"]
 
   /// All functions; every one follows those that it calls.
-  static let functions: [SupportFunction] = bits + rounding + conversions + integers + math + random
+  static let functions: [SupportFunction] = bits + rounding + conversions + integers + math + random + places
 
   /// The definitions of the named functions and of all that they call, in the order of the table.
   ///
@@ -79,5 +79,16 @@ enum CSupport {
           return bits;
         }
         """),
+  ]
+
+  /// Places that are data.
+  private static let places = [
+    SupportFunction(
+      name: "ckc_clamped",
+      text: """
+        CKC_INLINE ptrdiff_t ckc_clamped(ptrdiff_t place, ptrdiff_t last) {
+          return place < 0 ? 0 : place > last ? last : place;
+        }
+        """)
   ]
 }

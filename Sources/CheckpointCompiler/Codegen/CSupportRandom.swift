@@ -46,6 +46,17 @@ extension CSupport {
         }
         """),
     SupportFunction(
+      name: "ckc_random_word", calls: ["ckc_random_words"],
+      text: """
+        /* One word of a stream, for loops that do not walk through it in order. */
+        CKC_INLINE uint32_t ckc_random_word(uint32_t seed, uint32_t step, uint32_t stream,
+                                            int64_t place) {
+          uint32_t words[64];
+          ckc_random_words(seed, step, stream, place / 64 * 64, 64, words);
+          return words[place % 64];
+        }
+        """),
+    SupportFunction(
       name: "ckc_uniform_f32",
       text: """
         CKC_INLINE float ckc_uniform_f32(uint32_t word) {

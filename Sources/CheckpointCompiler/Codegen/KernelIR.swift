@@ -53,6 +53,8 @@ indirect enum Expression: Hashable, Sendable {
 enum LoopKind: Hashable, Sendable {
   /// One after the other.
   case serial
+  /// In any order, on one thread: a loop to be vectorized.
+  case independent
   /// In any order, on any thread; the given number of nested loops forms one range.
   case parallel(collapsed: Int)
 }
@@ -63,8 +65,6 @@ enum Statement: Hashable, Sendable {
   case define(local: Int, DType, Expression)
   /// A place, kept as an integer.
   case definePlace(local: Int, Expression, clampedTo: ClosedRange<Int>?)
-  /// A new value of a scalar.
-  case assign(local: Int, Expression)
   /// A local array of `count` elements, all the same at first.
   case defineRow(row: Int, DType, count: Int, Expression)
   /// A new value of an element of a row.
@@ -80,8 +80,6 @@ enum Statement: Hashable, Sendable {
   case blocks(variable: Int, width: Int, extent: Int, LoopKind, [Statement])
   /// Statements that run where all conditions hold.
   case when([Condition], [Statement])
-  /// Statements that run where a truth value holds.
-  case whenTrue(Expression, [Statement])
   /// A row of `ui32` with the words from `start` on of a random stream, as many as the block that
   /// begins at the variable `block` has lanes.
   case randomWords(

@@ -54,7 +54,7 @@ struct LoopLowering {
     for op in ops { inner.formUnion(function.results(of: op)) }
     reader = ElementReader(function, inner: inner, buffers: buffers, extents: frame.domain)
     reader.keptIndices = frame.keptDims.map { .variable($0) }
-    reader.fullIndices = fullIndices
+    reader.fullIndices = (0..<rank).map { .variable($0) }
     var keys: [OpID: Int] = [:]
     for op in ops where function.ops[op].opcode == .random {
       keys[op] = buffers[function.operands(of: op).first!]

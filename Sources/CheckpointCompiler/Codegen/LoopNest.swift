@@ -54,7 +54,10 @@ func nest(
   let collapsible = loops.count - (isInnermost ? 1 : 0)
   let collapsed = collapsible > 1 && loops[0].extent < 64 ? 2 : 1
   for (depth, loop) in loops.enumerated().reversed() {
-    let kind: LoopKind = onThreads && depth == 0 ? .parallel(collapsed: collapsed) : .serial
+    let isVector = isInnermost && depth == loops.count - 1
+    let kind: LoopKind =
+      onThreads && depth == 0
+      ? .parallel(collapsed: collapsed) : isVector ? .independent : .serial
     body = [.loop(variable: loop.variable, extent: loop.extent, kind, body)]
   }
   return body
