@@ -1,3 +1,486 @@
-// Placeholder of the seam.
+// Ops to kernels: which ops run in one loop nest, decided before anything is planned.
+//
+// Problem     Elementwise chains, broadcasts and reductions over the same loop are bound by memory:
+//             run together they read and write each value once, and what lives inside needs no
+//             memory at all. The planner must see the kernels that will run, or its costs and sizes
+//             are wrong.
+// Method      Three sweeps. An op whose readers all stand in one kernel joins it: its value is never
+//             written. Then a kernel joins the kernel that reads it where their loops fit, so that
+//             what both touch is read once. Then reductions that read the same large value join.
+//             Constants, broadcasts, slices and the like are copied into every kernel that reads
+//             them: they only say where elements come from.
+// Phases      Kernels of the backward pass do not join kernels of the forward pass: what the backward
+//             pass alone needs would be made early and kept until then.
+// Invariants  Kernels depend on each other without a cycle; every kernel passes
+//             `Function.problem(ofFusion:)`.
+// Cost        O(ops) apart from searches for cycles, which give up after `searchMax` ops.
 
-func grouped(_ function: Function) -> Function { function }
+/// The function with its ops grouped into `fusion` regions.
+///
+/// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
+func grouped(_ function: Function) -> Function {
+  let flat = withoutFusions(function)
+  var grouping = Grouping(flat)
+  grouping.joinSingleReaders()
+  grouping.joinReaders()
+  grouping.joinReductions()
+  return grouping.rebuilt()
+}
+
+/// The function with the ops of fusions in their place.
+private func withoutFusions(_ function: Function) -> Function {
+  guard function.ops.elements.contains(where: { $0.opcode == .fusion }) else { return function }
+  var builder = FunctionBuilder(name: function.name)
+  var map = ValueMap(for: function)
+  builder.cloneArguments(of: function, into: &map)
+  for op in function.blocks[function.body].ops.dropLast() {
+    guard function.ops[op].opcode == .fusion else {
+      builder.clone(op, of: function, map: &map)
+      continue
+    }
+    let region = function.ops[op].regions[0]
+    for inner in function.blocks[region].ops.dropLast() {
+      builder.clone(inner, of: function, map: &map)
+    }
+    for (result, value) in zip(function.results(of: op), function.yieldedValues(of: region)) {
+      map[result] = map[value]
+    }
+  }
+  return builder.finish(
+    returning: function.returnedValues.map { map[$0]! }, as: function.results)
+}
+
+/// The groups of one function.
+private struct Grouping {
+  /// The most ops of one kernel; long chains become several kernels.
+  private static let opsMax = 48
+  /// The most ops that a search for a cycle looks at.
+  private static let searchMax = 400
+
+  /// Ops that run as one kernel.
+  private struct Group {
+    /// Its ops, ascending.
+    var ops: [OpID]
+    /// The loops they share.
+    var frame: LoopFrame
+    /// Whether it is part of the backward pass.
+    var isBackward: Bool
+  }
+
+  private let function: Function
+  /// The body in order, without the terminator.
+  private let body: [OpID]
+  private let position: Table<OpID, Int>
+  /// The group of each op that may be fused; -1 for all others.
+  private var groupOf: Table<OpID, Int>
+  private var groups: [Group] = []
+  /// The ops that read each value.
+  private var readers: Table<ValueID, [OpID]>
+  private let isReturned: Set<ValueID>
+  /// Whether an op is part of the backward pass.
+  private var isBackward: Table<OpID, Bool>
+
+  init(_ function: Function) {
+    self.function = function
+    body = Array(function.blocks[function.body].ops.dropLast())
+    var position = Table<OpID, Int>(repeating: 0, count: function.ops.count)
+    for (place, op) in body.enumerated() { position[op] = place }
+    self.position = position
+    groupOf = Table(repeating: -1, count: function.ops.count)
+    readers = Table(repeating: [], count: function.values.count)
+    isReturned = Set(function.returnedValues)
+    isBackward = Table(repeating: false, count: function.ops.count)
+    for op in body {
+      var seen: Set<ValueID> = []
+      for operand in function.operands(of: op) where seen.insert(operand).inserted {
+        readers[operand].append(op)
+      }
+    }
+    findBackward()
+    for op in body {
+      guard let frame = LoopFrame(op, of: function) ?? randomFrame(op) else { continue }
+      groupOf[op] = groups.count
+      groups.append(Group(ops: [op], frame: frame, isBackward: isBackward[op]))
+    }
+  }
+
+  private func randomFrame(_ op: OpID) -> LoopFrame? {
+    guard function.ops[op].opcode == .random else { return nil }
+    return LoopFrame(domain: function.type(of: function.result(of: op)).shape, reduced: [])
+  }
+
+  /// An op is part of the forward pass if the loss depends on it.
+  private mutating func findBackward() {
+    guard let loss = function.results.firstIndex(where: { $0.role == .loss }) else { return }
+    for op in body { isBackward[op] = true }
+    var stack: [OpID] = []
+    func visit(_ value: ValueID, _ isBackward: inout Table<OpID, Bool>, _ stack: inout [OpID]) {
+      guard let op = function.definingOp(of: value), isBackward[op] else { return }
+      isBackward[op] = false
+      stack.append(op)
+    }
+    visit(function.returnedValues[loss], &isBackward, &stack)
+    while let op = stack.popLast() {
+      for operand in function.operands(of: op) { visit(operand, &isBackward, &stack) }
+    }
+  }
+
+  // MARK: Readers
+
+  /// The ops that read a value themselves or through indexing ops, with the way from the value to
+  /// each; nil where it is needed in memory: returned, viewed, or read by an op that cannot be fused.
+  private func fusibleReaders(of value: ValueID) -> [(op: OpID, path: [OpID])]? {
+    var found: [(op: OpID, path: [OpID])] = []
+    var stack: [(value: ValueID, path: [OpID])] = [(value, [])]
+    while let (value, path) = stack.popLast() {
+      if isReturned.contains(value) { return nil }
+      for reader in readers[value] {
+        if groupOf[reader] >= 0 {
+          if function.ops[reader].opcode == .random { return nil }
+          found.append((reader, path))
+        } else if function.isIndexing(reader), path.count < 4 {
+          stack.append((function.result(of: reader), path + [reader]))
+        } else {
+          return nil
+        }
+      }
+      if found.count > 16 { return nil }
+    }
+    return found
+  }
+
+  /// All fusible ops that read a value, in memory or not.
+  private func someReaders(of value: ValueID) -> [(op: OpID, path: [OpID])] {
+    var found: [(op: OpID, path: [OpID])] = []
+    var stack: [(value: ValueID, path: [OpID])] = [(value, [])]
+    while let (value, path) = stack.popLast(), found.count < 16 {
+      for reader in readers[value] {
+        if groupOf[reader] >= 0 {
+          if function.ops[reader].opcode != .random { found.append((reader, path)) }
+        } else if function.isIndexing(reader), path.count < 4 {
+          stack.append((function.result(of: reader), path + [reader]))
+        }
+      }
+    }
+    return found
+  }
+
+  // MARK: Fitting
+
+  /// Whether a value that one op of a frame makes can be read by another in the same loops.
+  private func isAligned(_ value: ValueID, _ path: [OpID], _ reader: OpID, _ frame: LoopFrame) -> Bool {
+    let shape = function.type(of: value).shape
+    guard !path.isEmpty else {
+      if function.ops[reader].opcode == .reduce { return shape == frame.domain }
+      return shape == frame.domain || frame.isKept(shape)
+    }
+    // A kept value that is broadcast back to the domain, dimension by dimension.
+    guard path.count == 1, function.ops[path[0]].opcode == .broadcastInDim, frame.isKept(shape),
+      function.type(of: function.result(of: path[0])).shape == frame.domain
+    else { return false }
+    return function.ops[path[0]].attributes.ints(.dims)! == frame.keptDims
+  }
+
+  /// The frame of two groups as one; nil where their loops or what passes between them do not fit.
+  private func joinedFrame(_ a: Int, _ b: Int) -> LoopFrame? {
+    guard groups[a].ops.count + groups[b].ops.count <= Grouping.opsMax,
+      let frame = groups[a].frame.joined(with: groups[b].frame)
+    else { return nil }
+    for op in groups[a].ops + groups[b].ops where function.ops[op].opcode == .random {
+      // Random numbers are made in blocks along one loop, from a key in memory.
+      guard frame.reduced.isEmpty else { return nil }
+      if let key = function.definingOp(of: function.operands(of: op).first!),
+        groupOf[key] == a || groupOf[key] == b
+      { return nil }
+    }
+    for (from, to) in [(a, b), (b, a)] {
+      for op in groups[from].ops {
+        for value in function.results(of: op) {
+          for reader in someReaders(of: value) where groupOf[reader.op] == to || groupOf[reader.op] == from {
+            guard isAligned(value, reader.path, reader.op, frame) else { return nil }
+          }
+        }
+      }
+    }
+    return frame
+  }
+
+  /// Whether a group depends on another through an op of neither.
+  private func dependsIndirectly(_ group: Int, on other: Int) -> Bool {
+    let first = position[groups[other].ops.first!]
+    var seenGroups: Set<Int> = [group, other]
+    var seenOps: Set<OpID> = []
+    var stack: [OpID] = []
+    var steps = 0
+    func push(_ ops: [OpID]) {
+      for op in ops {
+        for operand in function.operands(of: op) {
+          guard let definition = function.definingOp(of: operand) else { continue }
+          stack.append(definition)
+        }
+      }
+    }
+    // What the group reads from the other directly, or through an indexing op that is copied into it,
+    // closes no cycle.
+    for definition in sources(of: group) {
+      let owner = groupOf[definition]
+      if owner != other, owner != group { stack.append(definition) }
+    }
+    while let op = stack.popLast() {
+      steps += 1
+      if steps > Grouping.searchMax { return true }
+      let owner = groupOf[op]
+      if owner == other {
+        return true
+      } else if owner >= 0 {
+        guard owner != group, seenGroups.insert(owner).inserted else { continue }
+        // All ops of a kernel run together.
+        guard position[groups[owner].ops.last!] >= first else { continue }
+        push(groups[owner].ops)
+      } else {
+        guard position[op] >= first, seenOps.insert(op).inserted else { continue }
+        // An indexing op that only passes a value on is copied into its readers.
+        push([op])
+      }
+    }
+    return false
+  }
+
+  /// The ops that make what a group reads, through the indexing ops that are copied into it.
+  private func sources(of group: Int) -> [OpID] {
+    var found: [OpID] = []
+    var seen: Set<OpID> = []
+    var stack = groups[group].ops
+    while let op = stack.popLast() {
+      for operand in function.operands(of: op) {
+        guard let definition = function.definingOp(of: operand), seen.insert(definition).inserted
+        else { continue }
+        let isCopied =
+          groupOf[definition] < 0 && function.isIndexing(definition)
+          && function.ops[op].opcode != .random
+        if isCopied { stack.append(definition) } else { found.append(definition) }
+      }
+    }
+    return found
+  }
+
+  /// Joins two groups if their loops fit and no cycle arises.
+  @discardableResult
+  private mutating func join(_ a: Int, _ b: Int) -> Bool {
+    guard a != b, let frame = joinedFrame(a, b), !dependsIndirectly(a, on: b),
+      !dependsIndirectly(b, on: a)
+    else { return false }
+    let (into, from) = groups[a].ops.count >= groups[b].ops.count ? (a, b) : (b, a)
+    for op in groups[from].ops { groupOf[op] = into }
+    groups[into].ops = merged(groups[into].ops, groups[from].ops)
+    groups[into].frame = frame
+    groups[into].isBackward = groups[a].isBackward && groups[b].isBackward
+    groups[from].ops = []
+    return true
+  }
+
+  private func merged(_ a: [OpID], _ b: [OpID]) -> [OpID] {
+    (a + b).sorted { position[$0] < position[$1] }
+  }
+
+  // MARK: Sweeps
+
+  /// An op that one kernel alone reads joins it, from the last op to the first.
+  mutating func joinSingleReaders() {
+    for op in body.reversed() where groupOf[op] >= 0 {
+      guard let readers = fusibleReaders(of: function.result(of: op)), let first = readers.first,
+        readers.allSatisfy({ groupOf[$0.op] == groupOf[first.op] })
+      else { continue }
+      join(groupOf[first.op], groupOf[op])
+    }
+  }
+
+  /// A kernel joins a kernel of the same phase that reads what it makes.
+  mutating func joinReaders() {
+    for op in body where groupOf[op] >= 0 {
+      for reader in someReaders(of: function.result(of: op)) {
+        let (a, b) = (groupOf[op], groupOf[reader.op])
+        guard a != b, groups[a].isBackward == groups[b].isBackward else { continue }
+        join(a, b)
+      }
+    }
+  }
+
+  /// Reductions over the same dimensions of the same value join.
+  mutating func joinReductions() {
+    for op in body where groupOf[op] >= 0 {
+      for operand in Set(function.operands(of: op)).sorted() {
+        guard function.type(of: operand).shape == groups[groupOf[op]].frame.domain else { continue }
+        for reader in readers[operand].prefix(8) where groupOf[reader] >= 0 {
+          let (a, b) = (groupOf[op], groupOf[reader])
+          guard a != b, groups[a].isBackward == groups[b].isBackward,
+            !groups[a].frame.reduced.isEmpty, groups[a].frame == groups[b].frame
+          else { continue }
+          join(a, b)
+        }
+      }
+    }
+  }
+
+  // MARK: Result
+
+  /// The function with its groups as fusions, in an order that respects dependences and otherwise
+  /// puts every kernel where its last op stood.
+  func rebuilt() -> Function {
+    // Units are groups of ops, then single ops that are not copied into their readers.
+    var units: [[OpID]] = groups.map(\.ops).filter { !$0.isEmpty }
+    var unitOf = Table<OpID, Int>(repeating: -1, count: function.ops.count)
+    for op in body where groupOf[op] < 0 && isStandalone(op) { units.append([op]) }
+    for (unit, ops) in units.enumerated() { for op in ops { unitOf[op] = unit } }
+    let order = inOrder(units, unitOf)
+
+    var builder = FunctionBuilder(name: function.name)
+    var map = ValueMap(for: function)
+    builder.cloneArguments(of: function, into: &map)
+    for unit in order {
+      let ops = units[unit]
+      if groupOf[ops[0]] < 0 {
+        builder.clone(ops[0], of: function, map: &map)
+      } else {
+        emit(ops, &builder, &map)
+      }
+    }
+    builder.setGradientFunction(function.gradientFunction)
+    return builder.finish(
+      returning: function.returnedValues.map { map[$0]! }, as: function.results)
+  }
+
+  /// Whether an op that is not fused has a place of its own: it is no indexing op, or somebody needs
+  /// its value in memory.
+  private func isStandalone(_ op: OpID) -> Bool {
+    guard function.isIndexing(op) else { return true }
+    let value = function.result(of: op)
+    if isReturned.contains(value) { return true }
+    return readers[value].contains { groupOf[$0] < 0 && (!function.isIndexing($0) || isStandalone($0)) }
+  }
+
+  /// The indexing ops that a group reads through and does not find in memory, operands first.
+  private func indexingOps(of ops: [OpID]) -> [OpID] {
+    var found: Set<OpID> = []
+    var stack = ops
+    while let op = stack.popLast() {
+      for operand in function.operands(of: op) {
+        guard let definition = function.definingOp(of: operand), groupOf[definition] < 0,
+          function.isIndexing(definition), function.ops[op].opcode != .random,
+          found.insert(definition).inserted
+        else { continue }
+        stack.append(definition)
+      }
+    }
+    return found.sorted { position[$0] < position[$1] }
+  }
+
+  /// Kahn's algorithm, the ready unit whose last op stands first.
+  private func inOrder(_ units: [[OpID]], _ unitOf: Table<OpID, Int>) -> [Int] {
+    var waiting = Array(repeating: 0, count: units.count)
+    var followers = Array(repeating: [Int](), count: units.count)
+    for (unit, ops) in units.enumerated() {
+      var sources: Set<Int> = []
+      var seen: Set<OpID> = []
+      var stack = ops
+      while let op = stack.popLast() {
+        for operand in function.operands(of: op) {
+          guard let definition = function.definingOp(of: operand) else { continue }
+          if unitOf[definition] == unit { continue }
+          let isCopied =
+            groupOf[definition] < 0 && function.isIndexing(definition) && groupOf[ops[0]] >= 0
+            && function.ops[op].opcode != .random
+          if isCopied || unitOf[definition] < 0 {
+            if seen.insert(definition).inserted { stack.append(definition) }
+          } else {
+            sources.insert(unitOf[definition])
+          }
+        }
+      }
+      for source in sources.sorted() {
+        waiting[unit] += 1
+        followers[source].append(unit)
+      }
+    }
+    let last = units.map { position[$0.last!] }
+    var ready = MinHeap()
+    for unit in units.indices where waiting[unit] == 0 { ready.insert(last[unit], unit) }
+    var order: [Int] = []
+    while let unit = ready.popFirst() {
+      order.append(unit)
+      for follower in followers[unit] {
+        waiting[follower] -= 1
+        if waiting[follower] == 0 { ready.insert(last[follower], follower) }
+      }
+    }
+    precondition(order.count == units.count, "kernels depend on each other in a cycle")
+    return order
+  }
+
+  /// Appends a group as a fusion, or as the op itself where it is only one.
+  private func emit(_ ops: [OpID], _ builder: inout FunctionBuilder, _ map: inout ValueMap) {
+    let indexing = indexingOps(of: ops)
+    if ops.count == 1, indexing.isEmpty {
+      builder.clone(ops[0], of: function, map: &map)
+      return
+    }
+    let outputs = ops.flatMap { Array(function.results(of: $0)) }.filter { value in
+      isReturned.contains(value) || isReadOutside(value, by: groupOf[ops[0]])
+    }
+    var inner = map
+    builder.beginRegion()
+    let isOutput = Set(outputs)
+    for op in merged(indexing, ops) {
+      // What is in memory under the same name keeps it; copies inside have a name of their own.
+      builder.clone(op, of: function, map: &inner) { value, name in
+        isOutput.contains(value) || indexing.contains(op) ? "\(name).k" : name
+      }
+    }
+    let results = builder.endRegion(
+      .fusion, yielding: outputs.map { inner[$0]! },
+      names: outputs.map { function.values[$0].name },
+      location: function.ops[ops.last!].location)
+    for (value, result) in zip(outputs, results) { map[value] = result }
+  }
+
+  /// Whether an op outside a group reads a value, itself or through copies of indexing ops.
+  private func isReadOutside(_ value: ValueID, by group: Int) -> Bool {
+    readers[value].contains { reader in
+      if groupOf[reader] >= 0 { return groupOf[reader] != group }
+      guard function.isIndexing(reader) else { return true }
+      return isStandalone(reader) || isReadOutside(function.result(of: reader), by: group)
+    }
+  }
+}
+
+/// A priority queue of units; equal keys come out in the order of their numbers.
+private struct MinHeap {
+  private var items: [(key: Int, unit: Int)] = []
+
+  mutating func insert(_ key: Int, _ unit: Int) {
+    items.append((key, unit))
+    var place = items.count - 1
+    while place > 0, items[place] < items[(place - 1) / 2] {
+      items.swapAt(place, (place - 1) / 2)
+      place = (place - 1) / 2
+    }
+  }
+
+  mutating func popFirst() -> Int? {
+    guard let first = items.first else { return nil }
+    let last = items.removeLast()
+    if !items.isEmpty {
+      items[0] = last
+      var place = 0
+      while true {
+        var least = place
+        for child in [2 * place + 1, 2 * place + 2]
+        where child < items.count && items[child] < items[least] { least = child }
+        if least == place { break }
+        items.swapAt(place, least)
+        place = least
+      }
+    }
+    return first.unit
+  }
+}

@@ -15,7 +15,9 @@ public final class DynamicLibrary: @unchecked Sendable {
   public init(path: String) throws(FileError) {
     // Without a slash the loader would search its own directories.
     let file = path.contains("/") ? path : "./\(path)"
-    guard let handle = dlopen(file, RTLD_NOW | RTLD_LOCAL) else {
+    // It stays mapped after its handle is closed: the threads of an OpenMP runtime that came with it
+    // outlive every use, and must not wake up in code that is gone.
+    guard let handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
       let reason = dlerror().map { String(cString: $0) } ?? "unknown reason"
       throw FileError("cannot load", path: path, reason: reason)
     }
