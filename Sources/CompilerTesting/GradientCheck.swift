@@ -27,13 +27,13 @@ public struct GradientMismatch: Sendable, CustomStringConvertible {
   }
 }
 
-/// The elements whose gradient is not the slope of the loss, for the entry function of a module at
-/// the given arguments.
+/// Compares every gradient of a module's entry function with the slope of its loss at a place.
 ///
 /// - Parameters:
 ///   - module: A forward function with one loss and parameters; it is made `f64` first.
 ///   - arguments: The place, one tensor per argument, of the types of the module in `f64`.
 ///   - tolerance: The largest difference allowed, relative to the larger of 1 and the slope.
+/// - Returns: The elements whose gradient is not the slope.
 /// - Throws: `DiagnosticList` where there is no gradient; `InterpreterError`.
 public func gradientMismatches(
   of module: Module, at arguments: [Tensor], tolerance: Double = 1e-6
