@@ -92,7 +92,7 @@ public struct Compiler: Sendable {
       guard options.lastStage != .simplified, options.lastStage != .kernels else { return }
       try takePlan(of: step, &compilation, &watch)
     } else {
-      let simplified = simplified(step)
+      let simplified = CheckpointCompiler.simplified(step)
       compilation.simplified = simplified
       watch.lap("simplify")
       guard options.lastStage != .simplified else { return }

@@ -150,7 +150,7 @@ public struct Cost: Sendable, Equatable {
 }
 
 /// How an op uses its operands: what grouping and lowering look at first.
-public enum OpCategory: Sendable, Equatable {
+public enum OpCategory: CaseIterable, Sendable, Equatable {
   /// Each element of the result depends on the elements at the same place only.
   case elementwise
   /// Makes its result out of attributes and at most a key.
