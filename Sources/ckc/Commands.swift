@@ -20,8 +20,10 @@ enum Commands {
         return .done
       }
       let status = try perform(arguments, console: console)
-      for option in arguments.unread {
-        console.warn("\(option.spelling) changes nothing here")
+      if status == .done {
+        for option in arguments.unread {
+          console.warn("\(option.spelling) changes nothing here")
+        }
       }
       return status
     } catch {
@@ -46,8 +48,12 @@ enum Commands {
     case .version: VersionVerb.run(arguments, console: console)
     case .help: try HelpVerb.run(arguments, console: console)
     case .completions: CompletionsVerb.run(arguments, console: console)
-    case .compile, .inspect, .plan, .explain, .run, .train, .check, .profile, .solve, .pack, .fmt,
-      .ops:
+    case .inspect: try InspectVerb.run(arguments, console: console)
+    case .solve: return try SolveVerb.run(arguments, console: console)
+    case .pack: return try PackVerb.run(arguments, console: console)
+    case .fmt: return try FmtVerb.run(arguments, console: console)
+    case .ops: try OpsVerb.run(arguments, console: console)
+    case .plan, .explain, .compile, .run, .train, .check, .profile:
       throw Failure(.defect, "'\(arguments.verb.rawValue)' is not linked in")
     }
     return .done

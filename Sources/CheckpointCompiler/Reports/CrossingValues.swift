@@ -117,12 +117,16 @@ extension Function {
 
 /// The name of the value that a clone was made from: `h3` for `h3.r2` and for `h3.r1.in`.
 func originalName(_ name: String) -> String {
-  var parts = name.split(separator: ".", omittingEmptySubsequences: false)
-  if parts.count > 1, parts.last == "in" { parts.removeLast() }
+  var parts = outsideName(name).split(separator: ".", omittingEmptySubsequences: false)
   if parts.count > 1, let last = parts.last, last.first == "r",
     last.count > 1, last.dropFirst().allSatisfy(\.isNumber)
   {
     parts.removeLast()
   }
   return parts.joined(separator: ".")
+}
+
+/// The name outside its region of a value that leaves it: `h3` for `h3.in`.
+func outsideName(_ name: String) -> String {
+  name.hasSuffix(".in") && name.count > 3 ? String(name.dropLast(3)) : name
 }
