@@ -7,6 +7,8 @@
 
 /// A value that is needed on both sides of the turn.
 struct CrossingValue: Sendable, Equatable {
+  /// What identifies it in every step of the compilation, as `PlannedStep.key` gives it.
+  var key: String
   /// Its name, without `%`.
   var name: String
   /// Its size in the arena.
@@ -36,7 +38,8 @@ extension Compilation {
         guard size > 0, lastReader[value] ?? -1 > turn else { continue }
         values.append(
           CrossingValue(
-            name: priced.function.reportName(value, kernel), sizeBytes: size,
+            key: "\(node).\(output)", name: priced.function.reportName(value, kernel),
+            sizeBytes: size,
             isRecomputed: runs[node] > 1))
       }
     }
@@ -60,9 +63,20 @@ extension PlannedStep {
       let isRecomputed = again.contains(name)
       guard isRecomputed || buffer.upper > turn + 1 else { continue }
       values.append(
-        CrossingValue(name: name, sizeBytes: buffer.sizeBytes, isRecomputed: isRecomputed))
+        CrossingValue(
+          key: name, name: name, sizeBytes: buffer.sizeBytes, isRecomputed: isRecomputed))
     }
     return values
+  }
+
+  /// What identifies the value of a buffer, whichever run of its kernel made it: the kernel's
+  /// position before planning and the place of the value, or its name where the text was planned.
+  func key(ofBuffer index: Int, byName: Bool) -> String? {
+    guard case .value(let value) = assignment.contents[index] else { return nil }
+    let buffer = assignment.problem.buffers[index]
+    guard !byName else { return originalName(buffer.name) }
+    let output = assignment.order.kernels[buffer.lower].writes.firstIndex(of: value) ?? 0
+    return "\(computations[buffer.lower]).\(output)"
   }
 
   /// The kernel at which most bytes are alive.

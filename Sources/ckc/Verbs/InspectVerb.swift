@@ -26,6 +26,7 @@ enum InspectVerb {
     let text: String? =
       switch format {
       case "json": compilation.json(after: stage).map { $0.prettyText }
+      case "svg": compilation.timelineSVG()
       default: compilation.text(after: stage)
       }
     guard let text else { throw Failure(.defect, "the stage '\(stage.rawValue)' made nothing") }
