@@ -158,7 +158,7 @@ struct Planner {
   }
 
   /// The refusal of a budget: the kernel where a step needs most, and what is in memory there.
-  private func budgetError(
+  func budgetError(
     _ budget: Int, _ step: PlannedStep, isMinimum: Bool
   ) -> BudgetError {
     let problem = step.assignment.problem
@@ -175,7 +175,7 @@ struct Planner {
       if live > most.bytes { most = (place, live) }
     }
     let resident = problem.buffers.filter { $0.lower <= most.step && most.step < $0.upper }
-      .map { (name: $0.name, bytes: $0.sizeBytes) }
+      .map { (name: outsideName($0.name), bytes: $0.sizeBytes) }
       .sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) }
     let kernel = kernels.indices.contains(most.step) ? kernels[most.step] : nil
     return BudgetError(

@@ -20,8 +20,10 @@ enum Commands {
         return .done
       }
       let status = try perform(arguments, console: console)
-      for option in arguments.unread {
-        console.warn("\(option.spelling) changes nothing here")
+      if status == .done {
+        for option in arguments.unread {
+          console.warn("\(option.spelling) changes nothing here")
+        }
       }
       return status
     } catch {
@@ -29,8 +31,13 @@ enum Commands {
       console.printError(failure.rendered ?? "ckc: error: \(failure.message)\n")
       if isJSON {
         let status = JSONValue.integer(Int(failure.status.rawValue))
-        let value: JSONValue = ["error": .string(failure.message), "exitStatus": status]
-        console.print(value.compactText + "\n")
+        var members = [
+          JSONMember("error", .string(failure.message)), JSONMember("exitStatus", status),
+        ]
+        if let bytes = failure.minimumBudgetBytes {
+          members.append(JSONMember("minimumBudgetBytes", .integer(bytes)))
+        }
+        console.print(JSONValue.object(members).compactText + "\n")
       }
       return failure.status
     }
@@ -41,8 +48,12 @@ enum Commands {
     case .version: VersionVerb.run(arguments, console: console)
     case .help: try HelpVerb.run(arguments, console: console)
     case .completions: CompletionsVerb.run(arguments, console: console)
-    case .compile, .inspect, .plan, .explain, .run, .train, .check, .profile, .solve, .pack, .fmt,
-      .ops:
+    case .inspect: try InspectVerb.run(arguments, console: console)
+    case .solve: return try SolveVerb.run(arguments, console: console)
+    case .pack: return try PackVerb.run(arguments, console: console)
+    case .fmt: return try FmtVerb.run(arguments, console: console)
+    case .ops: try OpsVerb.run(arguments, console: console)
+    case .plan, .explain, .compile, .run, .train, .check, .profile:
       throw Failure(.defect, "'\(arguments.verb.rawValue)' is not linked in")
     }
     return .done

@@ -170,6 +170,9 @@ struct CompileTimeEvaluator: Sendable {
     _ name: SyntaxName, _ arguments: [CompileTimeValue]
   ) throws(Diagnostic) -> CompileTimeValue {
     switch (name.text, arguments.count) {
+    case ("hex", 1):
+      // The bytes of a constant: `hex "0000803f"`.
+      if case .text = arguments[0] { return arguments[0] }
     case ("sqrt", 1):
       if let value = arguments[0].number { return .float(value.squareRoot()) }
     case ("rank", 1):

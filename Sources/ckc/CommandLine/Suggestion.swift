@@ -25,12 +25,14 @@ enum Suggestion {
     return rows[a.count][b.count]
   }
 
-  /// The closest of `words`, if it is close enough to be meant; the first of equally close ones.
+  /// The closest of `words`, if it is close enough to be meant; of equally close ones the first that
+  /// starts like `word`, or the first.
   static func closest(to word: String, in words: [String]) -> String? {
     // Nobody types a word this long by mistake, and the table is quadratic.
     guard !word.isEmpty, word.utf8.count <= 64 else { return nil }
-    let ranked = words.map { ($0, distance(word, $0)) }.min { $0.1 < $1.1 }
-    if let (match, distance) = ranked, distance <= max(1, min(word.count, match.count) / 3) {
+    let ranked = words.map { ($0, distance(word, $0), $0.first == word.first ? 0 : 1) }
+      .min { ($0.1, $0.2) < ($1.1, $1.2) }
+    if let (match, distance, _) = ranked, distance <= max(1, min(word.count, match.count) / 3) {
       return match
     }
     let extended = words.filter { $0.hasPrefix(word) }

@@ -1,0 +1,108 @@
+// `ckc ops`: the op table, for reading.
+
+import CheckpointCompiler
+
+/// `ckc ops`
+enum OpsVerb {
+  static func run(_ arguments: Arguments, console: Console) throws {
+    guard let name = arguments.operands.first else {
+      if arguments.isJSON {
+        console.print(JSONValue.array(Opcode.allCases.map(json)).prettyText)
+      } else {
+        console.print(list)
+      }
+      return
+    }
+    guard let opcode = Opcode(name: name) else {
+      let names = Opcode.allCases.map(\.name)
+      let hint = Suggestion.clause(for: name, in: names)
+      throw Failure.usage("no op '\(name)'" + (hint.isEmpty ? "; 'ckc ops' lists them" : hint))
+    }
+    console.print(arguments.isJSON ? json(opcode).prettyText : page(opcode))
+  }
+
+  /// All ops, one a line.
+  private static var list: String {
+    let rows = Opcode.allCases.map { [$0.name, $0.definition.summary] }
+    return alignedColumns(rows, rightAligned: [false, false]).map { "\($0)\n" }.joined()
+  }
+
+  /// The description of one op.
+  private static func page(_ opcode: Opcode) -> String {
+    let definition = opcode.definition
+    var out = "\(definition.name): \(definition.summary)\n"
+    if !definition.operands.isEmpty {
+      out += "\noperands\n"
+      for (index, operand) in definition.operands.enumerated() {
+        let isRepeated = definition.isVariadic && index == definition.operands.count - 1
+        out += "  \(operand.name): \(operand.kind.rawValue)\(isRepeated ? ", repeated" : "")\n"
+      }
+    }
+    if !definition.attributes.isEmpty {
+      out += "\nattributes\n"
+      for attribute in definition.attributes {
+        out +=
+          "  \(attribute.name.rawValue): \(text(attribute.kind))\(text(attribute.defaultValue))\n"
+      }
+    }
+    if !definition.constraints.isEmpty {
+      out += "\nconstraints\n"
+      for (index, constraint) in definition.constraints.enumerated() {
+        out += "  \(definition.name)_c\(index + 1): \(constraint)\n"
+      }
+    }
+    out += "\ngradient: \(gradient(definition.gradient))\n"
+    return out
+  }
+
+  private static func gradient(_ gradient: Gradient) -> String {
+    switch gradient {
+    case .rule: "derived by a rule"
+    case .zero: "zero"
+    case .unsupported: "none"
+    }
+  }
+
+  private static func text(_ kind: AttributeKind) -> String {
+    switch kind {
+    case .int: "an integer"
+    case .ints: "a list of integers"
+    case .symbol(let words): words.joined(separator: " | ")
+    case .dimNumbers: "dimension numbers such as \"b01f_01io->b01f\""
+    case .constant: "the elements"
+    case .function: "a function"
+    case .string: "a string"
+    }
+  }
+
+  private static func text(_ value: AttributeDefault) -> String {
+    switch value {
+    case .required: ""
+    case .optional: ", optional"
+    case .fill(let fill): ", each \(fill) unless given"
+    case .int(let number): ", \(number) unless given"
+    }
+  }
+
+  private static func json(_ opcode: Opcode) -> JSONValue {
+    let definition = opcode.definition
+    return [
+      "name": .string(definition.name), "summary": .string(definition.summary),
+      "category": .string("\(definition.category)"),
+      "operands": .array(
+        definition.operands.map {
+          ["name": .string($0.name), "kind": .string($0.kind.rawValue)]
+        }),
+      "isVariadic": .bool(definition.isVariadic),
+      "attributes": .array(
+        definition.attributes.map {
+          [
+            "name": .string($0.name.rawValue), "kind": .string(text($0.kind)),
+            "isRequired": .bool(text($0.defaultValue).isEmpty),
+          ]
+        }),
+      "constraints": .array(definition.constraints.map { .string($0) }),
+      "gradient": .string(gradient(definition.gradient)),
+    ]
+  }
+}

@@ -1,0 +1,82 @@
+// `ckc solve`: the planner alone, on a graph of costs and sizes.
+
+import CheckpointCompiler
+
+/// `ckc solve`
+enum SolveVerb {
+  static func run(_ arguments: Arguments, console: Console) throws -> ExitCode {
+    let problem = try GraphJob.parse(arguments.operands[0]) {
+      try RematProblem(json: $0, file: $1)
+    }
+    var options = SolveOptions()
+    if arguments.text(.order) == "given" { options.order = .given }
+    if let seconds = arguments.number(.timeLimit) { options.setTimeLimit(seconds: seconds) }
+    let start = ContinuousClock.now
+    switch arguments.budget {
+    case .bytes(let bytes): options.budgetBytes = bytes
+    case .percent(let percent):
+      let keepAll = solve(problem, options: SolveOptions(strategy: .none)).keepAllPeakBytes
+      options.budgetBytes = Int(Double(keepAll) * percent / 100)
+    case .minimum:
+      var smallest = options
+      smallest.budgetBytes = 0
+      options.budgetBytes = solve(problem, options: smallest).minimumBudgetBytes
+    case nil: options.budgetBytes = problem.budgetBytes
+    }
+    let result = solve(problem, options: options)
+    let seconds = start.duration(to: .now).inSeconds
+    try check(result, problem)
+    for remark in result.remarks { console.warn(remark) }
+    if result.status == .infeasible {
+      console.printError("ckc: error: \(refusal(result, problem))\n")
+      if arguments.isJSON { console.print(result.json(seconds: seconds)) }
+      return .budget
+    }
+    try writeResult(result.json(seconds: seconds), arguments, console: console)
+    if let path = arguments.text(.output), path != "-", !arguments.isJSON {
+      console.print(summary(result))
+    }
+    return .done
+  }
+
+  /// The figures in one line.
+  private static func summary(_ result: SolveResult) -> String {
+    "\(result.status.rawValue): peak \(describeBytes(result.peakBytes)) of "
+      + "\(describeBytes(result.keepAllPeakBytes)), cost \(describePercent(result.overhead)) above "
+      + "keeping everything, at most \(describePercent(result.gap)) above the optimum\n"
+  }
+
+  private static func refusal(_ result: SolveResult, _ problem: RematProblem) -> String {
+    let floor = result.minimumBudgetLowerBound
+    var text =
+      "the budget of \(result.budgetBytes ?? 0) bytes cannot be met: the smallest that was reached "
+      + "is \(result.minimumBudgetBytes) bytes, and none is below \(floor)"
+    if problem.nodes.indices.contains(result.minimumBudgetNode) {
+      let name = problem.nodes[result.minimumBudgetNode].name
+      text += ", which node \(result.minimumBudgetNode)\(name.isEmpty ? "" : " '\(name)'") needs"
+    }
+    return text
+  }
+
+  /// Re-checks the schedule and its figures.
+  private static func check(_ result: SolveResult, _ problem: RematProblem) throws(Failure) {
+    do throws(Diagnostic) {
+      let figures = try RematChecker(problem).check(
+        result.schedule, budgetBytes: result.status == .infeasible ? nil : result.budgetBytes)
+      guard figures.peakBytes == result.peakBytes,
+        abs(figures.cost - result.cost) <= 1e-9 * max(1, figures.cost)
+      else {
+        throw Diagnostic(
+          "the schedule has peak \(figures.peakBytes) and cost \(figures.cost), not "
+            + "\(result.peakBytes) and \(result.cost)")
+      }
+    } catch {
+      throw Failure(.defect, "the checker refused the schedule: \(error.message)")
+    }
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
