@@ -31,6 +31,14 @@ enum CompileTimeValue: Hashable, Sendable {
     }
   }
 
+  /// The word `true` or `false`.
+  static func truth(_ holds: Bool) -> CompileTimeValue { .word(holds ? "true" : "false") }
+
+  /// The value with a dtype as the word that spells it, for comparison with a word.
+  var comparable: CompileTimeValue {
+    if case .dtype(let dtype) = self { .word(dtype.name) } else { self }
+  }
+
   /// The integers of a list; nil where it holds anything else.
   var integers: [Int]? {
     guard case .list(let elements) = self else { return nil }
@@ -143,6 +151,9 @@ struct CompileTimeEvaluator: Sendable {
       }
       return .int(result.partialValue)
     }
+    if op == UInt8(ascii: "+"), case .list(let a) = left, case .list(let b) = right {
+      return .list(a + b)
+    }
     guard let a = left.number, let b = right.number else {
       throw Diagnostic(
         "cannot combine \(left.kindName) and \(right.kindName)", at: location)
@@ -175,6 +186,11 @@ struct CompileTimeEvaluator: Sendable {
         for extent in extents { product = saturatingExtent(0, plus: product, times: extent) }
         return .int(product)
       }
+    case ("equal", 2):
+      if let a = arguments[0].number, let b = arguments[1].number { return .truth(a == b) }
+      return .truth(arguments[0].comparable == arguments[1].comparable)
+    case ("less", 2):
+      if let a = arguments[0].number, let b = arguments[1].number { return .truth(a < b) }
     case ("range", 1), ("range", 2):
       if case .int(let last)? = arguments.last {
         var first = 0
@@ -191,7 +207,8 @@ struct CompileTimeEvaluator: Sendable {
     }
     throw Diagnostic(
       "no function '\(name.text)' of \(arguments.map(\.kindName).joined(separator: " and ")); "
-        + "there are sqrt(number), rank(pack), product(pack), range(limit), range(start, limit)",
+        + "there are sqrt(number), rank(pack), product(pack), range(limit), range(start, limit), "
+        + "equal(value, value), less(number, number)",
       at: name.location)
   }
 }

@@ -117,6 +117,10 @@ struct FunctionElaborator {
           }
           continue
         }
+        if let condition = op.condition {
+          try elaborateConditional(op, condition, &module)
+          continue
+        }
         let values: [ValueID]?
         if let region = op.region {
           values = try elaborateRegion(op, region, &module)
@@ -149,6 +153,47 @@ struct FunctionElaborator {
     for (result, value) in zip(op.results, values) {
       try define(result, .value(value))
       builder.rename(value, to: result.text)
+    }
+  }
+
+  /// Appends the ops of one branch to the block in which the `if` stands.
+  private mutating func elaborateConditional(
+    _ op: SyntaxOp, _ condition: SyntaxExpression, _ module: inout Elaborator
+  ) throws(Diagnostic) {
+    let branch: [SyntaxOp]
+    switch try evaluator.evaluate(condition) {
+    case .word("true"): branch = op.region ?? []
+    case .word("false"): branch = op.otherwise
+    case let other:
+      throw Diagnostic(
+        "the condition of 'if' is true or false, not \(other.kindName)", at: op.name.location)
+    }
+    guard let last = branch.last, last.name.text == "yield" else {
+      throw Diagnostic("the branch does not end in 'yield'", at: op.name.location)
+    }
+    openRegions.append(regionCount)
+    regionCount += 1
+    let errorCount = module.diagnostics.count
+    let firstOwn = builder.function.values.count
+    elaborate(branch, &module)
+    var yielded: [ValueID]?
+    var problem: Diagnostic?
+    do { yielded = try operandValues(last.operands) } catch { problem = error }
+    openRegions.removeLast()
+    if let problem { throw problem }
+    guard let yielded, module.diagnostics.count == errorCount else {
+      for result in op.results { try define(result, .poisoned) }
+      return
+    }
+    guard yielded.count == op.results.count else {
+      throw Diagnostic(
+        "the branch yields \(yielded.count) values for \(op.results.count) names",
+        at: op.name.location)
+    }
+    for (result, value) in zip(op.results, yielded) {
+      try define(result, .value(value))
+      // What the branch only passes on keeps its name.
+      if value.index >= firstOwn { builder.rename(value, to: result.text) }
     }
   }
 

@@ -242,6 +242,15 @@ struct Parser {
       try expect(.leftBrace, "'{'")
       op.region = try nested { p throws(Unwind) in try p.block() }
       return op
+    case "if":
+      op.condition = try expression()
+      try expect(.leftBrace, "'{'")
+      op.region = try nested { p throws(Unwind) in try p.block() }
+      guard isKeyword("else") else { throw fail("'else'") }
+      position += 1
+      try expect(.leftBrace, "'{'")
+      op.otherwise = try nested { p throws(Unwind) in try p.block() }
+      return op
     case "constant":
       op.literal = try expression()
     case "call":

@@ -52,6 +52,10 @@ struct SyntaxOp: Sendable {
   var attributes: [SyntaxAttribute] = []
   var label: String?
   var region: [SyntaxOp]?
+  /// What an `if` asks at compile time; its first branch is `region`.
+  var condition: SyntaxExpression?
+  /// The second branch of an `if`.
+  var otherwise: [SyntaxOp] = []
   var types: [SyntaxType] = []
 }
 
