@@ -15,7 +15,7 @@ struct Elaborator {
   private var declarations: [String: [SyntaxFunction]] = [:]
   private var instanceNames: [String: String] = [:]
   private var instanceCounts: [String: Int] = [:]
-  private var callStack: [(key: String, name: String)] = []
+  private var callStack: [(key: String, name: String, arity: Int)] = []
   private(set) var functions: [Function] = []
   private(set) var functionIndex: [String: Int] = [:]
   var diagnostics: [Diagnostic] = []
@@ -99,7 +99,11 @@ struct Elaborator {
         key += " \(parameter.name.text)=\(bindings[parameter.name.text]!)"
       }
     }
-    if let cycle = callStack.firstIndex(where: { $0.key == key || $0.name == name.text }) {
+    // One overload of a name may call another.
+    let cycle = callStack.firstIndex {
+      $0.key == key || $0.name == name.text && $0.arity == operandTypes.count
+    }
+    if let cycle {
       let names = callStack[cycle...].map { "@\($0.name)" } + ["@\(name.text)"]
       throw Diagnostic(
         "recursive call: \(names.joined(separator: " calls "))", at: name.location,
@@ -205,7 +209,7 @@ struct Elaborator {
     _ syntax: SyntaxFunction, bindings: [String: CompileTimeValue], key: String, name: String
   ) -> Function? {
     instanceNames[key] = name
-    callStack.append((key, syntax.name.text))
+    callStack.append((key, syntax.name.text, syntax.arguments.count))
     defer { callStack.removeLast() }
     let errorCount = diagnostics.count
     var body = FunctionElaborator(
