@@ -72,10 +72,10 @@ public func gradientMismatches(
 }
 
 /// Numbers for the arguments of a function, the same for the same seed: floating-point arguments get
-/// distinct numbers between `low` and `high`, far apart from each other, so that no maximum is near a
+/// distinct numbers of `range`, far apart from each other, so that no maximum is near a
 /// tie; integers count up from 0 and start again at `indexLimit`.
 public func exampleArguments(
-  for function: Function, seed: Int = 1, low: Double = -1, high: Double = 1, indexLimit: Int = 3
+  for function: Function, in range: ClosedRange<Double> = -1...1, seed: Int = 1, indexLimit: Int = 3
 ) -> [Tensor] {
   var state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 | 1
   func next() -> UInt64 {
@@ -97,6 +97,9 @@ public func exampleArguments(
     let shift = 0.3 + 0.4 * Double(next() >> 40) * 0x1p-24
     return Tensor(
       type.with(.f64),
-      floats: places.map { low + (high - low) * (Double($0) + shift) / Double(max(count, 1)) })
+      floats: places.map {
+        range.lowerBound
+          + (range.upperBound - range.lowerBound) * (Double($0) + shift) / Double(count)
+      })
   }
 }
