@@ -32,6 +32,8 @@ public struct Compilation: Sendable {
   public internal(set) var header = ""
   /// After `code`: the source.
   public internal(set) var source = ""
+  /// The arena that was asked for, in bytes; nil where any is allowed.
+  public internal(set) var budgetBytes: Int?
   /// Wall-clock seconds by stage, in the order of the stages.
   public internal(set) var seconds: [(stage: String, seconds: Double)] = []
   /// The priced problem.
@@ -152,8 +154,20 @@ public struct Compiler: Sendable {
     let planner = try Planner(priced, options: options)
     let keepAll = try planner.keepAll()
     compilation.keepAll = keepAll
+    switch options.budget {
+    case .unlimited: break
+    case .bytes(let bytes): compilation.budgetBytes = bytes
+    case .percent(let percent):
+      compilation.budgetBytes = Int(Double(keepAll.arenaBytes) * percent / 100)
+    case .minimum: break
+    }
     if let saved = options.plan {
-      compilation.step = try planner.step(try saved.order(for: priced))
+      let step = try planner.step(
+        try saved.order(for: priced), capacityBytes: compilation.budgetBytes)
+      if let budget = compilation.budgetBytes, step.arenaBytes > budget {
+        throw .budget(planner.budgetError(budget, step, isMinimum: false))
+      }
+      compilation.step = step
     } else {
       let answer: (step: PlannedStep, solution: SolveResult)
       switch options.budget {
@@ -162,15 +176,12 @@ public struct Compiler: Sendable {
           options.strategy == .auto && options.maxOverhead == nil && options.pins.isEmpty
             ? .none : options.strategy,
           within: nil, maxOverhead: options.maxOverhead)
-      case .bytes(let bytes):
+      case .bytes, .percent:
         answer = try planner.step(
-          options.strategy, within: bytes, maxOverhead: options.maxOverhead)
-      case .percent(let percent):
-        let bytes = Int(Double(keepAll.arenaBytes) * percent / 100)
-        answer = try planner.step(
-          options.strategy, within: bytes, maxOverhead: options.maxOverhead)
+          options.strategy, within: compilation.budgetBytes, maxOverhead: options.maxOverhead)
       case .minimum:
         let least = try planner.smallest()
+        compilation.budgetBytes = least.arenaBytes
         answer = (least, planner.solve(.auto, budgetBytes: least.arenaBytes))
       }
       compilation.step = answer.step
@@ -189,7 +200,10 @@ public struct Compiler: Sendable {
     let planned = try Planner.place(
       step, computations: Array(order.kernels.indices), costNs: costNs, target: options.target,
       effort: options.effort, capacityBytes: nil)
-    if case .bytes(let bytes) = options.budget, planned.arenaBytes > bytes {
+    if case .bytes(let bytes) = options.budget {
+      compilation.budgetBytes = bytes
+    }
+    if let bytes = compilation.budgetBytes, planned.arenaBytes > bytes {
       throw .budget(
         BudgetError(
           budgetBytes: bytes, minimumBytes: nil, neededBytes: planned.arenaBytes, kernel: "",

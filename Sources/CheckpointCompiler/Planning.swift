@@ -158,7 +158,7 @@ struct Planner {
   }
 
   /// The refusal of a budget: the kernel where a step needs most, and what is in memory there.
-  private func budgetError(
+  func budgetError(
     _ budget: Int, _ step: PlannedStep, isMinimum: Bool
   ) -> BudgetError {
     let problem = step.assignment.problem

@@ -29,8 +29,13 @@ enum Commands {
       console.printError(failure.rendered ?? "ckc: error: \(failure.message)\n")
       if isJSON {
         let status = JSONValue.integer(Int(failure.status.rawValue))
-        let value: JSONValue = ["error": .string(failure.message), "exitStatus": status]
-        console.print(value.compactText + "\n")
+        var members = [
+          JSONMember("error", .string(failure.message)), JSONMember("exitStatus", status),
+        ]
+        if let bytes = failure.minimumBudgetBytes {
+          members.append(JSONMember("minimumBudgetBytes", .integer(bytes)))
+        }
+        console.print(JSONValue.object(members).compactText + "\n")
       }
       return failure.status
     }

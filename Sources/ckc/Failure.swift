@@ -26,6 +26,8 @@ struct Failure: Error, Sendable {
   var message: String
   /// Diagnostics with their source lines, printed in place of the message.
   var rendered: String?
+  /// The smallest budget that can be reached, where a budget was refused for it.
+  var minimumBudgetBytes: Int?
 
   init(_ status: ExitCode, _ message: String, rendered: String? = nil) {
     self.status = status
@@ -50,9 +52,23 @@ struct Failure: Error, Sendable {
       self.init(
         .input, list.diagnostics.first?.message ?? "the input is wrong",
         rendered: DiagnosticRenderer(sources: sources).render(list.diagnostics))
+    case CompileError.input(let list): self.init(list, sources: sources)
+    case CompileError.budget(let budget): self.init(budget, sources: sources)
+    case CompileError.defect(let message):
+      self.init(.defect, "a checker refused what ckc made: \(message); please report this")
     case let file as FileError: self.init(.input, file.description)
     case let toolchain as ToolchainError: self.init(.toolchain, toolchain.description)
     default: self.init(.defect, "\(error)")
     }
+  }
+
+  /// A budget that cannot be met, with what sets the limit.
+  private init(_ error: BudgetError, sources: SourceMap) {
+    let message = error.message
+    let notes = error.note.map { [Diagnostic.note($0, at: error.location)] } ?? []
+    self.init(
+      .budget, message,
+      rendered: DiagnosticRenderer(sources: sources).render([Diagnostic(message, notes: notes)]))
+    minimumBudgetBytes = error.minimumBytes
   }
 }

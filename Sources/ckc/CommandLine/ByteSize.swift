@@ -1,5 +1,7 @@
 // Numbers of bytes as people write them.
 
+import CheckpointCompiler
+
 /// How much memory the arena may take, as given on the command line.
 enum BudgetArgument: Sendable, Equatable {
   /// A number of bytes.
@@ -59,19 +61,5 @@ enum ByteSize {
   }
 
   /// The bytes in the largest unit that leaves at least 1, with at most two decimals.
-  static func describe(_ bytes: Int) -> String {
-    var value = Double(bytes)
-    var unit = "B"
-    for next in ["KiB", "MiB", "GiB", "TiB"] where abs(value) >= 1024 {
-      value /= 1024
-      unit = next
-    }
-    if unit == "B" { return "\(bytes) B" }
-    let hundredths = Int((value * 100).rounded())
-    let fraction = hundredths % 100
-    if fraction == 0 { return "\(hundredths / 100) \(unit)" }
-    let digits =
-      fraction % 10 == 0 ? "\(fraction / 10)" : fraction < 10 ? "0\(fraction)" : "\(fraction)"
-    return "\(hundredths / 100).\(digits) \(unit)"
-  }
+  static func describe(_ bytes: Int) -> String { describeBytes(bytes) }
 }

@@ -1,0 +1,128 @@
+// The values that the forward part hands to the backward part, and what the plan does with each.
+//
+// Turn        The kernel that makes the loss; in a graph without a loss, the kernel at which keeping
+//             everything has its peak.
+// Crossing    A value is written up to the turn and read after it. It is recomputed if its kernel
+//             runs again in the plan, otherwise it is kept.
+
+/// A value that is needed on both sides of the turn.
+struct CrossingValue: Sendable, Equatable {
+  /// Its name, without `%`.
+  var name: String
+  /// Its size in the arena.
+  var sizeBytes: Int
+  /// Whether its kernel runs again.
+  var isRecomputed: Bool
+}
+
+extension Compilation {
+  /// The values that cross the turn, in the order in which they are made; empty before planning.
+  var crossingValues: [CrossingValue] {
+    guard let step else { return [] }
+    guard let priced else { return step.crossingValuesByName }
+    let kernels = priced.order.kernels
+    let turn =
+      priced.function.lossKernel(priced.order) ?? keepAll.map { $0.peakKernel } ?? kernels.count
+    var lastReader: [ValueID: Int] = [:]
+    for (place, kernel) in kernels.enumerated() {
+      for value in kernel.reads { lastReader[value] = place }
+    }
+    var runs = Array(repeating: 0, count: kernels.count)
+    for node in step.computations { runs[node] += 1 }
+    var values: [CrossingValue] = []
+    for (node, kernel) in kernels.enumerated().prefix(turn + 1) {
+      for (output, value) in kernel.writes.enumerated() {
+        let size = priced.problem.nodes[node].outputBytes[output]
+        guard size > 0, lastReader[value] ?? -1 > turn else { continue }
+        values.append(
+          CrossingValue(
+            name: priced.function.reportName(value, kernel), sizeBytes: size,
+            isRecomputed: runs[node] > 1))
+      }
+    }
+    return values
+  }
+}
+
+extension PlannedStep {
+  /// The values that cross the turn of a step whose text was planned: clones are told by their name.
+  fileprivate var crossingValuesByName: [CrossingValue] {
+    let kernels = assignment.order.kernels
+    let turn = function.lossKernel(assignment.order) ?? peakKernel
+    let again = Set(
+      kernels.filter { function.isRecomputation($0.op) }.flatMap(\.writes).map {
+        originalName(function.values[$0].name)
+      })
+    var values: [CrossingValue] = []
+    for (content, buffer) in zip(assignment.contents, assignment.problem.buffers) {
+      guard case .value = content, buffer.lower <= turn else { continue }
+      let name = originalName(buffer.name)
+      let isRecomputed = again.contains(name)
+      guard isRecomputed || buffer.upper > turn + 1 else { continue }
+      values.append(
+        CrossingValue(name: name, sizeBytes: buffer.sizeBytes, isRecomputed: isRecomputed))
+    }
+    return values
+  }
+
+  /// The kernel at which most bytes are alive.
+  var peakKernel: Int {
+    let live = liveBytes
+    return live.indices.max { live[$0] < live[$1] } ?? 0
+  }
+
+  /// The bytes alive while each kernel runs.
+  var liveBytes: [Int] {
+    var change = Array(repeating: 0, count: assignment.order.kernels.count + 2)
+    for buffer in assignment.problem.buffers {
+      change[buffer.lower] += buffer.sizeBytes
+      change[buffer.upper] -= buffer.sizeBytes
+    }
+    var live = 0
+    return assignment.order.kernels.indices.map { place in
+      live += change[place]
+      return live
+    }
+  }
+}
+
+extension Function {
+  /// The kernel that makes the loss; nil where there is no loss.
+  func lossKernel(_ order: KernelOrder) -> Int? {
+    for (result, value) in zip(results, returnedValues) where result.role == .loss {
+      let root = order.root[value]
+      return order.kernels.firstIndex { $0.writes.contains(root) }
+    }
+    return nil
+  }
+
+  /// Whether a kernel stands in a `recompute` region.
+  func isRecomputation(_ op: OpID) -> Bool {
+    var owner = blocks[ops[op].block].owner
+    while let region = owner {
+      if ops[region].opcode == .recompute { return true }
+      owner = blocks[ops[region].block].owner
+    }
+    return false
+  }
+
+  /// The name of a value in reports: its own, or that of its kernel and its place among the results.
+  func reportName(_ value: ValueID, _ kernel: Kernel) -> String {
+    let name = values[value].name
+    if !name.isEmpty { return name }
+    let place = kernel.writes.firstIndex(of: value) ?? 0
+    return kernelName(kernel) + (place == 0 ? "" : ".\(place)")
+  }
+}
+
+/// The name of the value that a clone was made from: `h3` for `h3.r2` and for `h3.r1.in`.
+func originalName(_ name: String) -> String {
+  var parts = name.split(separator: ".", omittingEmptySubsequences: false)
+  if parts.count > 1, parts.last == "in" { parts.removeLast() }
+  if parts.count > 1, let last = parts.last, last.first == "r",
+    last.count > 1, last.dropFirst().allSatisfy(\.isNumber)
+  {
+    parts.removeLast()
+  }
+  return parts.joined(separator: ".")
+}

@@ -1,0 +1,54 @@
+// What a stage made, as text: IR, which can be read back, or the emitted C.
+
+extension Compilation {
+  /// The result of a stage as text; nil where the stage has not run.
+  public func text(after stage: Stage) -> String? {
+    switch stage {
+    case .parsed: return Printer.print(module)
+    case .differentiated: return differentiated.map { Printer.print($0) }
+    case .simplified: return simplified.map { Printer.print($0) }
+    case .kernels: return grouped.map { Printer.print($0) }
+    case .planned: return step.map { Printer.print($0.function) }
+    case .memory: return step.map { Printer.print($0.function) + "\n" + $0.bufferTable }
+    case .code: return program == nil ? nil : source
+    }
+  }
+}
+
+extension PlannedStep {
+  /// Every buffer of the arena, one a line, as comments of the IR.
+  var bufferTable: String {
+    let buffers = assignment.problem.buffers
+    var rows: [[String]] = [["offset", "bytes", "kernels", "buffer"]]
+    for index in buffers.indices {
+      let buffer = buffers[index]
+      rows.append([
+        "\(packed.offsets[index])", "\(buffer.sizeBytes)",
+        "\(buffer.lower)…\(buffer.upper - 1)", "%\(buffer.name)",
+      ])
+    }
+    var text = "// arena: \(arenaBytes) bytes, \(peakLiveBytes) of them alive at the peak\n"
+    for line in alignedColumns(rows, rightAligned: [true, true, true, false]) {
+      text += "// \(line)\n"
+    }
+    return text
+  }
+}
+
+/// Rows of cells as lines with columns of equal width; no line ends in spaces.
+package func alignedColumns(_ rows: [[String]], rightAligned: [Bool]) -> [String] {
+  var widths = Array(repeating: 0, count: rightAligned.count)
+  for row in rows {
+    for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) }
+  }
+  return rows.map { row in
+    var line = ""
+    for (column, cell) in row.enumerated() {
+      if column > 0 { line += "  " }
+      let space = String(repeating: " ", count: widths[column] - cell.count)
+      line += rightAligned[column] ? space + cell : cell + space
+    }
+    while line.last == " " { line.removeLast() }
+    return line
+  }
+}

@@ -1,0 +1,227 @@
+// From the options of a command line to a compilation, for every verb that reads a graph.
+
+import CheckpointCompiler
+
+/// A graph, and how to compile it.
+struct GraphJob {
+  /// What is asked of the compiler.
+  var options: CompileOptions
+  /// The text of the graph.
+  let text: [UInt8]
+  /// The name that diagnostics show.
+  let fileName: String
+  private let printAfter: [Stage]
+  private let stopAfter: Stage?
+  private let costsPath: String?
+  private let isJSON: Bool
+
+  /// Reads the graph and the options.
+  ///
+  /// - Parameters:
+  ///   - arguments: The command line; its first operand is the graph.
+  ///   - lastStage: The last stage that the verb needs.
+  ///   - defaultOptimizer: The optimizer where none is named.
+  /// - Throws: A failure for options that have no meaning and files that cannot be read.
+  init(
+    _ arguments: Arguments, lastStage: Stage, defaultOptimizer: Optimizer? = nil
+  ) throws {
+    if arguments.text(.target) == "cuda" {
+      throw Failure.usage("--target cuda: this version of ckc emits C only")
+    }
+    options = CompileOptions(lastStage: lastStage)
+    options.target = .cpu(threadsMax: arguments.integer(.threads) ?? Target.cpu().threadsMax)
+    options.entry = arguments.text(.entry).map { $0.hasPrefix("@") ? String($0.dropFirst()) : $0 }
+    options.optimizer = GraphJob.optimizer(arguments, default: defaultOptimizer)
+    isJSON = arguments.isJSON
+    printAfter = try arguments.all(.printAfter).map { try GraphJob.stage($0, .printAfter) }
+    stopAfter = try arguments.text(.stopAfter).map { try GraphJob.stage($0, .stopAfter) }
+    if let stopAfter {
+      guard stopAfter.position <= lastStage.position else {
+        throw Failure.usage(
+          "--stop-after \(stopAfter.rawValue): '\(arguments.verb.rawValue)' ends after the stage "
+            + "'\(lastStage.rawValue)'")
+      }
+      options.lastStage = stopAfter
+    }
+    fileName = arguments.operands[0] == "-" ? "<stdin>" : arguments.operands[0]
+    text = try GraphJob.read(arguments.operands[0])
+    costsPath = arguments.text(.costs)
+    if let path = costsPath {
+      options.measuredNs = try GraphJob.parse(path) { try MeasuredCosts.read(json: $0, file: $1) }
+    }
+    switch arguments.budget {
+    case .bytes(let bytes): options.budget = .bytes(bytes)
+    case .percent(let percent): options.budget = .percent(percent)
+    case .minimum: options.budget = .minimum
+    case nil: break
+    }
+    if let path = arguments.text(.planFile) {
+      // The options below have no effect beside a plan; they stay unread, which is reported.
+      options.plan = try GraphJob.parse(path) { try SavedPlan(json: $0, file: $1) }
+      return
+    }
+    options.maxOverhead = arguments.fraction(.maxOverhead)
+    if let name = arguments.text(.strategy) { options.strategy = RematStrategy(rawValue: name)! }
+    if let seconds = arguments.number(.timeLimit) {
+      var solving = SolveOptions()
+      solving.setTimeLimit(seconds: seconds)
+      options.effort = solving.effort
+    }
+    options.pins = try arguments.all(.pin).map(GraphJob.pin)
+  }
+
+  // MARK: Reading
+
+  /// The bytes of an operand; `-` is standard input.
+  static func bytes(of operand: String) throws(FileError) -> [UInt8] {
+    try readFile(operand == "-" ? "/dev/stdin" : operand)
+  }
+
+  private static func read(_ operand: String) throws -> [UInt8] {
+    let isStableHLO = operand.hasSuffix(".mlir") || operand.hasSuffix(".stablehlo")
+    let text = try bytes(of: operand)
+    let start = text.drop { $0 == 32 || (9...13).contains($0) }
+    if isStableHLO || start.starts(with: "module ".utf8) || start.starts(with: "#loc".utf8) {
+      throw Failure.input(
+        "\(operand == "-" ? "<stdin>" : operand): StableHLO text is not read yet; write the graph "
+          + "in the IR of docs/ir.md")
+    }
+    return text
+  }
+
+  /// The content of a file; its diagnostics are rendered with its lines.
+  static func parse<T>(_ path: String, _ body: ([UInt8], Int32) throws -> T) throws -> T {
+    var sources = SourceMap()
+    let bytes = try bytes(of: path)
+    let file = sources.add(name: path == "-" ? "<stdin>" : path, text: bytes)
+    do {
+      return try body(bytes, file)
+    } catch {
+      throw Failure(error, sources: sources)
+    }
+  }
+
+  private static func stage(_ name: String, _ option: OptionName) throws(Failure) -> Stage {
+    if let stage = Stage(rawValue: name) { return stage }
+    let names = Stage.allCases.map(\.rawValue)
+    throw .usage(
+      "\(option.spelling) \(name): it is one of \(names.joined(separator: ", "))"
+        + Suggestion.clause(for: name, in: names))
+  }
+
+  private static func pin(_ text: String) throws(Failure) -> ValuePin {
+    let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, let choice = RematPin.Choice(rawValue: parts[1]) else {
+      let hint =
+        parts.count == 2 ? Suggestion.clause(for: parts[1], in: ["keep", "recompute"]) : ""
+      throw .usage("--pin \(text): %VALUE=keep or %VALUE=recompute is expected\(hint)")
+    }
+    return ValuePin(
+      value: parts[0].hasPrefix("%") ? String(parts[0].dropFirst()) : parts[0], choice)
+  }
+
+  /// The optimizer; options that it has no use for stay unread.
+  private static func optimizer(
+    _ arguments: Arguments, default defaultOptimizer: Optimizer?
+  ) -> Optimizer? {
+    switch arguments.text(.optimizer) {
+    case "sgd": return .sgd(weightDecay: arguments.number(.weightDecay) ?? 0)
+    case "momentum":
+      return .momentum(
+        momentum: arguments.number(.momentum) ?? 0.9,
+        weightDecay: arguments.number(.weightDecay) ?? 0)
+    case "adam": return .adam(weightDecay: arguments.number(.weightDecay) ?? 0)
+    case "adamw": return .adamw(weightDecay: arguments.number(.weightDecay) ?? 0.01)
+    case "none": return nil
+    default:
+      if case .sgd = defaultOptimizer {
+        return .sgd(weightDecay: arguments.number(.weightDecay) ?? 0)
+      }
+      return defaultOptimizer
+    }
+  }
+
+  // MARK: Compiling
+
+  /// Compiles the graph; warnings and what `--print-after` asks for go to standard error.
+  ///
+  /// - Returns: The compilation; nil where `--stop-after` has ended the command, its result printed.
+  /// - Throws: A failure with the rendered diagnostics and the exit status.
+  func compile(console: Console) throws(Failure) -> Compilation? {
+    var sources = SourceMap()
+    let compilation: Compilation
+    do {
+      compilation = try Compiler(options: options).compile(
+        text, fileName: fileName, sources: &sources)
+    } catch {
+      throw Failure(error, sources: sources)
+    }
+    console.printError(DiagnosticRenderer(sources: sources).render(compilation.remarks))
+    for remark in compilation.solution?.remarks ?? [] { console.warn(remark) }
+    warnAboutCosts(compilation, console)
+    for stage in printAfter {
+      if let text = compilation.text(after: stage) {
+        console.printError("// after \(stage.rawValue)\n\(text)")
+      } else {
+        console.warn("--print-after \(stage.rawValue) changes nothing: the stage does not run")
+      }
+    }
+    guard let stopAfter else { return compilation }
+    let text = compilation.text(after: stopAfter) ?? ""
+    let value: JSONValue = ["stage": .string(stopAfter.rawValue), "text": .string(text)]
+    console.print(isJSON ? value.compactText + "\n" : text)
+    return nil
+  }
+
+  /// Warns where measured costs do not cover the kernels of the graph.
+  private func warnAboutCosts(_ compilation: Compilation, _ console: Console) {
+    guard let costsPath else { return }
+    let keys = compilation.kernelKeys
+    let missing = keys.count { options.measuredNs[$0] == nil }
+    if missing > 0 {
+      console.warn(
+        "\(costsPath) has no cost for \(missing) of \(keys.count) kernels; they are estimated")
+    }
+  }
+}
+
+extension Stage {
+  /// The place in the order of the stages.
+  var position: Int { Stage.allCases.firstIndex(of: self)! }
+}
+
+/// Writes the result of a verb to the file of `--output`, or to standard output.
+func writeResult(_ text: String, _ arguments: Arguments, console: Console) throws(FileError) {
+  guard let path = arguments.text(.output), path != "-" else {
+    console.print(text)
+    return
+  }
+  try writeFileAtomically(Array(text.utf8), to: path)
+}
+
+extension BudgetError {
+  /// The refusal in one sentence.
+  var message: String {
+    func amount(_ bytes: Int) -> String {
+      let short = describeBytes(bytes)
+      return short == "\(bytes) B" ? "\(bytes) bytes" : "\(bytes) bytes (\(short))"
+    }
+    if let minimumBytes {
+      return "the budget of \(amount(budgetBytes)) cannot be met: "
+        + "the smallest that ckc can reach is \(amount(minimumBytes))"
+    }
+    let what = kernel.isEmpty ? "the planned graph" : "the plan"
+    guard let neededBytes else { return "the budget of \(amount(budgetBytes)) cannot be met" }
+    return
+      "the budget of \(amount(budgetBytes)) cannot be met: \(what) needs \(amount(neededBytes))"
+  }
+
+  /// What is in memory where it is fullest.
+  var note: String? {
+    guard !kernel.isEmpty else { return nil }
+    let shown = resident.prefix(8).map { "%\($0.name) \(describeBytes($0.bytes))" }
+    let rest = resident.count - shown.count
+    return "memory is fullest while '%\(kernel)' runs; it holds \(shown.joined(separator: ", "))"
+      + (rest > 0 ? " and \(rest) more" : "")
+  }
+}
