@@ -46,8 +46,12 @@ enum Commands {
     case .version: VersionVerb.run(arguments, console: console)
     case .help: try HelpVerb.run(arguments, console: console)
     case .completions: CompletionsVerb.run(arguments, console: console)
-    case .compile, .inspect, .plan, .explain, .run, .train, .check, .profile, .solve, .pack, .fmt,
-      .ops:
+    case .compile: try CompileVerb.run(arguments, console: console)
+    case .run: try RunVerb.run(arguments, console: console)
+    case .train: try TrainVerb.run(arguments, console: console)
+    case .check: return try CheckVerb.run(arguments, console: console)
+    case .profile: try ProfileVerb.run(arguments, console: console)
+    case .inspect, .plan, .explain, .solve, .pack, .fmt, .ops:
       throw Failure(.defect, "'\(arguments.verb.rawValue)' is not linked in")
     }
     return .done
