@@ -70,6 +70,10 @@ public struct CompileOptions: Sendable {
   public var plan: SavedPlan?
   /// The last stage to run.
   public var lastStage: Stage
+  /// Whether only outputs and the loss are computed: nothing is differentiated, nothing updated.
+  public var isForwardOnly = false
+  /// Whether every floating-point number is an `f64`, as for checking gradients.
+  public var isDoublePrecision = false
 
   /// The default: keep what is needed to be as fast as possible, emit C.
   public init(

@@ -81,6 +81,8 @@ public struct Compiler: Sendable {
   private func run(
     _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
+    if options.isForwardOnly { compilation.module = compilation.module.forwardPart }
+    if options.isDoublePrecision { compilation.module = inDoublePrecision(compilation.module) }
     guard options.lastStage != .parsed else { return }
     let step = try differentiate(compilation.module, &compilation.remarks)
     compilation.differentiated = step

@@ -125,6 +125,23 @@ public struct OutputBatch: Sendable {
     }
   }
 
+  /// Tries whether all files can be written, and leaves everything as it was.
+  ///
+  /// - Throws: An error with the path that cannot be written.
+  public func checkWritable() throws(FileError) {
+    var createdDirectories: [String] = []
+    defer { for directory in createdDirectories.reversed() { rmdir(directory) } }
+    for file in files {
+      var status = stat()
+      if stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        throw FileError("cannot write", path: file.path, reason: "is a directory")
+      }
+      try OutputBatch.createDirectory(
+        OutputBatch.directory(of: file.path), created: &createdDirectories)
+      unlink(try OutputBatch.writeTemporary(file))
+    }
+  }
+
   /// The directory a path lies in.
   static func directory(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }

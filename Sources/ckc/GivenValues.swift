@@ -1,0 +1,87 @@
+// The values of arguments that a command line gives, and the compiler and threads to run with.
+
+import CheckpointCompiler
+import Foundation
+
+/// Values from `--input` and `--inputs`, by argument.
+struct GivenValues {
+  private let values: [(name: String, source: String, tensor: Tensor)]
+
+  /// Reads the files.
+  init(_ arguments: Arguments) throws {
+    var values: [(name: String, source: String, tensor: Tensor)] = []
+    if let path = arguments.text(.inputs) {
+      for entry in try Npz.decode(try readFile(path), name: path) {
+        values.append((entry.name, "\(path): '\(entry.name)'", entry.tensor))
+      }
+    }
+    for (name, path) in arguments.bindings(.input) {
+      values.append((name, path, try Npy.decode(try readFile(path), name: path)))
+    }
+    self.values = values
+  }
+
+  /// The values of the arguments of a function; a later one counts where one is given twice.
+  ///
+  /// - Throws: An error for names and positions that do not exist, and values of another type.
+  func resolved(for function: Function) throws(Diagnostic) -> [Int: Tensor] {
+    var resolved: [Int: Tensor] = [:]
+    for (name, source, tensor) in values {
+      let plain = name.hasPrefix("%") ? String(name.dropFirst()) : name
+      let index = try GivenValues.index(plain, source, function)
+      resolved[index] = try tensor.exactly(
+        function.argumentType(index), source: source, target: "%\(function.argumentName(index))")
+    }
+    return resolved
+  }
+
+  private static func index(
+    _ name: String, _ source: String, _ function: Function
+  ) throws(Diagnostic) -> Int {
+    if let index = function.argument(named: name) { return index }
+    if let position = Int(name) {
+      guard function.arguments.indices.contains(position) else {
+        throw Diagnostic(
+          "\(source): @\(function.name) has \(function.arguments.count) arguments, "
+            + "none at position \(position)")
+      }
+      return position
+    }
+    let names = function.arguments.indices.map { function.argumentName($0) }
+    throw Diagnostic(
+      "\(source): @\(function.name) has no argument %\(name)"
+        + Suggestion.clause(for: name, in: names, prefix: "%"))
+  }
+}
+
+extension Arguments {
+  /// The C compiler to use.
+  func compilerDriver() throws(ToolchainError) -> CompilerDriver {
+    try CompilerDriver(preferred: text(.cc))
+  }
+
+  /// The threads to run on.
+  var threadCount: Int {
+    let processors = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    return integer(.threads) ?? min(processors, Target.cpu().threadsMax)
+  }
+
+  /// The seed.
+  var seed: UInt64 { UInt64(integer(.seed) ?? 0) }
+}
+
+extension GraphJob {
+  /// Compiles the graph with other options, without a word about warnings.
+  func compiledQuietly(
+    _ change: (inout CompileOptions) -> Void
+  ) throws(Failure) -> Compilation {
+    var changed = options
+    change(&changed)
+    var sources = SourceMap()
+    do {
+      return try Compiler(options: changed).compile(text, fileName: fileName, sources: &sources)
+    } catch {
+      throw Failure(error, sources: sources)
+    }
+  }
+}

@@ -1,0 +1,230 @@
+// `ckc check`
+
+import CheckpointCompiler
+
+/// Compiles a graph, runs it, and compares what happens with what was promised.
+enum CheckVerb {
+  static func run(_ arguments: Arguments, console: Console) throws -> ExitCode {
+    let job = try GraphJob(arguments, lastStage: .code)
+    let given = try GivenValues(arguments)
+    let tolerance = arguments.number(.tolerance) ?? 1e-5
+    let driver = try arguments.compilerDriver()
+    guard let compilation = try job.compile(console: console) else { return .done }
+    var check = StepCheck(
+      job: job, compilation: compilation, given: given, driver: driver, seed: arguments.seed,
+      threads: max(2, arguments.threadCount))
+    try check.gradients(tolerance: tolerance)
+    try check.plan()
+    let hasPassed = check.outcomes.allSatisfy { $0.isPassed != false }
+    if arguments.isJSON {
+      let value: JSONValue = [
+        "name": .string(compilation.name), "passed": .bool(hasPassed),
+        "arenaBytes": .integer(compilation.step?.arenaBytes ?? 0),
+        "checks": .array(check.outcomes.map(\.json)),
+      ]
+      console.print(value.compactText + "\n")
+    } else {
+      let rows = check.outcomes.map { [$0.word, $0.name, $0.detail] }
+      for line in alignedColumns(rows, rightAligned: [false, false, false]) {
+        console.print(line + "\n")
+      }
+    }
+    return hasPassed ? .done : .input
+  }
+}
+
+/// The result of one check.
+private struct CheckOutcome {
+  var name: String
+  /// Whether the promise holds; nil where it could not be looked at.
+  var isPassed: Bool?
+  var detail: String
+
+  var word: String { isPassed.map { $0 ? "ok" : "FAILED" } ?? "skipped" }
+
+  var json: JSONValue {
+    [
+      "check": .string(name), "passed": isPassed.map { .bool($0) } ?? .null,
+      "detail": .string(detail),
+    ]
+  }
+}
+
+/// The checks of one compilation.
+private struct StepCheck {
+  let job: GraphJob
+  let compilation: Compilation
+  let given: GivenValues
+  let driver: CompilerDriver
+  let seed: UInt64
+  let threads: Int
+  private(set) var outcomes: [CheckOutcome] = []
+  private static let stepCount = 3
+
+  init(
+    job: GraphJob, compilation: Compilation, given: GivenValues, driver: CompilerDriver,
+    seed: UInt64, threads: Int
+  ) {
+    self.job = job
+    self.compilation = compilation
+    self.given = given
+    self.driver = driver
+    self.seed = seed
+    self.threads = threads
+  }
+
+  private mutating func note(_ name: String, _ isPassed: Bool?, _ detail: String) {
+    outcomes.append(CheckOutcome(name: name, isPassed: isPassed, detail: detail))
+  }
+
+  /// Gives a step its arguments for a run.
+  private func values(
+    _ function: Function, step: Int
+  ) throws(Diagnostic) -> [(argument: Int, value: Tensor)] {
+    let fixed = try given.resolved(for: function)
+    let examples = ExampleInputs(seed: seed)
+    return function.arguments.indices.filter { function.arguments[$0].role == .input }.map {
+      ($0, fixed[$0] ?? examples.value(ofArgument: $0, of: function, step: step))
+    }
+  }
+
+  /// Gives parameters and state their first values.
+  private func initialize(_ step: CompiledStep) throws(Diagnostic) {
+    step.initialize(seed: seed)
+    for (index, value) in try given.resolved(for: step.function).sorted(by: { $0.key < $1.key })
+    where step.function.arguments[index].role != .input {
+      step.setArgument(index, to: value)
+    }
+  }
+
+  // MARK: Gradients
+
+  /// Gradients against central differences, in f64.
+  mutating func gradients(tolerance: Double) throws {
+    let name = "gradients"
+    guard compilation.module.entry.lossResult != nil else {
+      return note(name, nil, "no result of @\(compilation.module.entryName) is a loss")
+    }
+    let double = try job.compiledQuietly { options in
+      options.isDoublePrecision = true
+      options.optimizer = nil
+      options.budget = .unlimited
+      (options.strategy, options.pins, options.plan) = (.auto, [], nil)
+      options.maxOverhead = nil
+      options.measuredNs = [:]
+    }
+    let step = try CompiledStep(double, driver: driver)
+    step.setThreads(threads)
+    try initialize(step)
+    for (argument, value) in try values(step.function, step: 0) {
+      step.setArgument(argument, to: value)
+    }
+    let results = GradientCheck(tolerance: tolerance, seed: seed).run(step)
+    guard let worst = results.max(by: { $0.error < $1.error }) else {
+      return note(name, nil, "the graph returns no gradients")
+    }
+    let wrong = results.filter { !($0.error <= tolerance) }
+    if wrong.isEmpty {
+      note(
+        name, true,
+        "\(results.count) parameters agree with central differences in f64, the largest relative "
+          + "error is \(significant(worst.error, digits: 2)) (%\(worst.name))")
+      return
+    }
+    for outcome in wrong {
+      note(
+        name, false,
+        "%\(outcome.name): the gradient says \(significant(outcome.analytic, digits: 9)), central "
+          + "differences \(significant(outcome.numeric, digits: 9)), a relative error of "
+          + significant(outcome.error, digits: 2))
+    }
+  }
+
+  // MARK: The plan
+
+  /// The plan against storing everything, and its memory.
+  mutating func plan() throws {
+    guard let planned = compilation.step else {
+      throw Failure(.defect, "the compilation has no step")
+    }
+    let step = try CompiledStep(compilation, driver: driver)
+    let poisoned = try CompiledStep(compilation, driver: driver, defines: ["CKC_POISON"])
+    let reference: CompiledStep
+    let other = compilation.storingEverything
+    if let other {
+      reference = try CompiledStep(other, driver: driver)
+    } else {
+      reference = step
+    }
+    try initialize(reference)
+    var inputs: [[(argument: Int, value: Tensor)]] = []
+    for index in 0..<StepCheck.stepCount {
+      inputs.append(try values(planned.function, step: index))
+    }
+    var record = StepRecord(start: reference.argumentValues, inputs: inputs)
+    reference.setThreads(1)
+    record.record(reference)
+
+    func compare(_ name: String, _ candidate: CompiledStep, threads: [Int], _ what: String) {
+      for count in threads {
+        candidate.setThreads(count)
+        if let difference = record.difference(candidate) {
+          return note(name, false, "with \(count) threads: \(difference)")
+        }
+      }
+      note(name, true, "\(what), bit by bit, over \(StepCheck.stepCount) steps")
+    }
+    let counts = "1 and \(threads) threads"
+    if other != nil {
+      compare("plan", step, threads: [1, threads], "equal to storing everything with \(counts)")
+      compare(
+        "storing everything", reference, threads: [threads], "equal with \(counts)")
+    } else {
+      compare("plan", step, threads: [1, threads], "the text is a plan: equal with \(counts)")
+    }
+    compare(
+      "poisoned memory", poisoned, threads: [1, threads],
+      "equal where memory is overwritten before it is first written")
+    memory(planned, step: step, poisoned: poisoned, reference: reference, inputs: inputs[0])
+  }
+
+  private mutating func memory(
+    _ planned: PlannedStep, step: CompiledStep, poisoned: CompiledStep, reference: CompiledStep,
+    inputs: [(argument: Int, value: Tensor)]
+  ) {
+    let measured = poisoned.measuredArenaBytes()
+    let declared = compilation.declaredArenaBytes
+    note(
+      "high-water mark", measured == planned.arenaBytes && declared == planned.arenaBytes,
+      "\(measured) bytes measured, \(declared.map(String.init) ?? "no number of") bytes in the "
+        + "header, \(planned.arenaBytes) planned")
+    let broken = (step.overrunBuffers + poisoned.overrunBuffers + reference.overrunBuffers)
+    note(
+      "bounds", broken.isEmpty,
+      broken.isEmpty
+        ? "nothing is written past the end of a buffer"
+        : "written past the end of \(broken.joined(separator: ", "))")
+    if let budget = compilation.budgetBytes {
+      note(
+        "budget", planned.arenaBytes <= budget,
+        "the arena of \(planned.arenaBytes) bytes is within the budget of \(budget)")
+    } else {
+      note("budget", nil, "none is given; the arena is \(planned.arenaBytes) bytes")
+    }
+  }
+}
+
+extension Compilation {
+  /// The number that the emitted header gives for the arena.
+  fileprivate var declaredArenaBytes: Int? {
+    for line in header.split(separator: "\n") {
+      let words = line.split(separator: " ", omittingEmptySubsequences: true)
+      guard words.count >= 3, words[0] == "#define", words[1] == "\(name)_ARENA_BYTES" else {
+        continue
+      }
+      return Int(words[2].prefix { $0.isNumber })
+        ?? Int(words[2].drop { $0 == "(" }.prefix { $0.isNumber })
+    }
+    return nil
+  }
+}

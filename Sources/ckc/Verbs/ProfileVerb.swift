@@ -1,0 +1,70 @@
+// `ckc profile`
+
+import CheckpointCompiler
+
+/// Measures every kernel of a graph on this machine.
+enum ProfileVerb {
+  private static let repetitions = 15
+  private static let rowsMax = 20
+
+  static func run(_ arguments: Arguments, console: Console) throws {
+    let job = try GraphJob(arguments, lastStage: .code)
+    let driver = try arguments.compilerDriver()
+    let threads = arguments.threadCount
+    let path = arguments.text(.output)
+    guard let compilation = try job.compile(console: console) else { return }
+    let step = try CompiledStep(compilation, driver: driver, defines: ["CKC_PROFILE"])
+    step.setThreads(threads)
+    step.initialize(seed: 0)
+    let function = step.function
+    let examples = ExampleInputs(seed: 0)
+    let inputs = function.arguments.indices.filter { function.arguments[$0].role == .input }
+      .map { ($0, examples.value(ofArgument: $0, of: function, step: 0)) }
+    for (index, value) in inputs { step.setArgument(index, to: value) }
+    let start = step.argumentValues
+    let times = kernelTimes(
+      of: step, target: job.options.target, repetitions: repetitions
+    ) { _ in
+      // Weights that drift away would change what branches and denormals cost.
+      for (index, value) in start.enumerated() { step.setArgument(index, to: value) }
+    }
+    let costs: JSONValue = [
+      "machine": [
+        "compiler": .string(driver.version), "threads": .integer(threads),
+        "openmp": .bool(driver.hasOpenMP),
+      ],
+      "kernels": .object(
+        times.sorted { $0.key < $1.key }.map { JSONMember($0.key, .number($0.measuredNs)) }),
+    ]
+    if let path { try writeFileAtomically(Array(costs.prettyText.utf8), to: path) }
+    if arguments.isJSON {
+      console.print(costs.compactText + "\n")
+      return
+    }
+    console.print(table(times))
+    if let path { console.print("written to \(path)\n") }
+  }
+
+  /// The most expensive kinds of kernels, and all of them together.
+  private static func table(_ times: [KernelTime]) -> String {
+    func total(_ time: KernelTime) -> Double { time.measuredNs * Double(time.count) }
+    let sorted = times.enumerated().sorted {
+      (total($1.element), $0.offset) < (total($0.element), $1.offset)
+    }.map(\.element)
+    let all = times.reduce(0) { $0 + total($1) }
+    var rows = [["share", "measured", "predicted", "times", "kernel", ""]]
+    for time in sorted.prefix(rowsMax) {
+      rows.append([
+        describePercent(all > 0 ? total(time) / all : 0), describeNs(time.measuredNs),
+        describeNs(time.predictedNs), "\(time.count)", "%\(time.name)", time.key,
+      ])
+    }
+    var text = ""
+    let right = [true, true, true, true, false, false]
+    for line in alignedColumns(rows, rightAligned: right) { text += line + "\n" }
+    let rest = sorted.count - rowsMax
+    if rest > 0 { text += "and \(rest) more kinds of kernels\n" }
+    let kernels = times.reduce(0) { $0 + $1.count }
+    return text + "\(describeNs(all)) in \(kernels) kernels of \(times.count) kinds\n"
+  }
+}

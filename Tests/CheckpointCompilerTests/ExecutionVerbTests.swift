@@ -1,0 +1,321 @@
+import CheckpointCompiler
+import Foundation
+import Testing
+
+@testable import ckc
+
+/// A directory with a small graph and data for it.
+private final class Workplace {
+  let directory: TemporaryDirectory
+
+  /// Two layers with dropout, and a state that counts; labels are whether x0 + x1 > 0.
+  static let graph = """
+    func @main(%x: f32[4,2], %y: i32[4], %key: ui32[2], param %w1: f32[2,6] = normal(1),
+        param %b1: f32[6] = fill(0.1), frozen %scale: f32[6] = ones, param %w2: f32[6,2] = normal(0.5),
+        state %seen: i32[1] = zeros) -> (loss %loss: f32, %accuracy: f32,
+        update(%seen) %seen.new: i32[1]) {
+      %h0 = linear %x, %w1, %b1
+      %h1 = tanh %h0
+      %h2 = dropout %h1, %key {rate = 0.25}
+      %spread = broadcast_in_dim %scale {dims = [1]} : f32[4,6]
+      %h3 = multiply %h2, %spread
+      %h4 = sine %h3
+      %logits = linear %h4, %w2
+      %loss = cross_entropy %logits, %y
+      %accuracy = accuracy %logits, %y
+      %one = constant 1 : i32[1]
+      %seen.new = add %seen, %one
+      return %loss, %accuracy, %seen.new
+    }
+    func @eval(%x: f32[4,2], %y: i32[4], param %w1: f32[2,6], param %b1: f32[6],
+        param %w2: f32[6,2]) -> (%accuracy: f32) {
+      %h0 = linear %x, %w1, %b1
+      %h1 = tanh %h0
+      %h2 = sine %h1
+      %logits = linear %h2, %w2
+      %accuracy = accuracy %logits, %y
+      return %accuracy
+    }
+    """
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    try write(Workplace.graph, "net.ir")
+    var generator = SeededGenerator(seed: 9)
+    let numbers = generator.normals(48).map { Double(Float($0)) }
+    let labels = stride(from: 0, to: 48, by: 2).map { numbers[$0] + numbers[$0 + 1] > 0 ? 1 : 0 }
+    try save(Tensor(TensorType(.f32, [24, 2]), floats: numbers), "x.npy")
+    try save(Tensor(TensorType(.i64, [24]), integers: labels.map { Int64($0) }), "y.npy")
+  }
+
+  func path(_ name: String) -> String { directory.file(name) }
+
+  func write(_ text: String, _ name: String) throws {
+    try writeFileAtomically(Array(text.utf8), to: path(name))
+  }
+
+  func save(_ tensor: Tensor, _ name: String) throws {
+    try writeFileAtomically(Npy.encode(tensor), to: path(name))
+  }
+
+  func bytes(_ name: String) throws -> [UInt8] { try readFile(path(name)) }
+
+  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+  /// The words of `ckc train` on the data of the directory.
+  func training(_ words: String...) -> [String] {
+    ["train", path("net.ir"), "--data", "x=\(path("x.npy"))", "--data", "y=\(path("y.npy"))"]
+      + words
+  }
+}
+
+private func runCommand(_ words: [String]) -> CommandResult {
+  var result = CommandResult(status: .done)
+  let console = Console(output: { result.output += $0 }, error: { result.error += $0 })
+  result.status = Commands.run(words, console: console)
+  return result
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct TrainVerbTests {
+  @Test func theBudgetChangesNoByteOfTheWeights() throws {
+    let work = try Workplace()
+    let plain = runCommand(
+      work.training(
+        "--epochs", "3", "--optimizer", "adamw", "--seed", "4", "-o", work.path("a.safetensors"),
+        "--eval", "x=\(work.path("x.npy"))", "--eval", "y=\(work.path("y.npy"))"))
+    #expect(plain.status == .done, "\(plain.error)")
+    #expect(plain.output.contains("epoch 3/3  loss "))
+    #expect(plain.output.contains("eval: accuracy "))
+    #expect(plain.output.contains("saved \(work.path("a.safetensors")): 18 steps"))
+    let tight = runCommand(
+      work.training(
+        "--epochs", "3", "--optimizer", "adamw", "--seed", "4", "-o", work.path("b.safetensors"),
+        "--budget", "60%", "--threads", "1", "--json"))
+    #expect(tight.status == .done, "\(tight.error)")
+    #expect(tight.output.contains("\"interrupted\":false"))
+    #expect(try work.bytes("a.safetensors") == work.bytes("b.safetensors"))
+    let saved = try Safetensors.decode(try work.bytes("a.safetensors"), name: "a")
+    let names = saved.tensors.map(\.name)
+    for name in ["w1", "b1", "scale", "w2", "seen", "m.w1", "v.w2"] {
+      #expect(names.contains(name), "\(names)")
+    }
+    #expect(saved.tensor(named: "seen")?.integers == [18])
+    #expect(saved.metadata["ckc.epoch"] == "3" && saved.metadata["ckc.step"] == "18")
+  }
+
+  @Test func whatWasInterruptedGoesOnAsIfItWasNot() throws {
+    let work = try Workplace()
+    let whole = runCommand(
+      work.training(
+        "--epochs", "2", "--optimizer", "momentum", "-o", work.path("whole.safetensors")))
+    #expect(whole.status == .done, "\(whole.error)")
+
+    var output = ""
+    var askedCount = 0
+    let console = Console(output: { output += $0 }, error: { _ in })
+    let words = work.training(
+      "--epochs", "2", "--optimizer", "momentum", "-o", work.path("part.safetensors"))
+    try TrainVerb.run(try Arguments.parse(words), console: console) {
+      askedCount += 1
+      return askedCount == 4
+    }
+    #expect(askedCount == 4 && output.contains("stopped after step 4, in epoch 1"))
+
+    let rest = runCommand(
+      work.training(
+        "--epochs", "2", "--optimizer", "momentum", "--resume", work.path("part.safetensors"),
+        "-o", work.path("part.safetensors"), "--budget", "min"))
+    #expect(rest.status == .done, "\(rest.error)")
+    #expect(try work.bytes("part.safetensors") == work.bytes("whole.safetensors"))
+
+    let otherSeed = runCommand(
+      work.training(
+        "--optimizer", "momentum", "--resume", work.path("part.safetensors"), "--seed", "1"))
+    #expect(otherSeed.status == .usage && otherSeed.error.contains("trained with seed 0"))
+    let otherOptimizer = runCommand(
+      work.training("--resume", work.path("part.safetensors"), "-o", work.path("c")))
+    #expect(otherOptimizer.status == .input)
+    #expect(otherOptimizer.error.contains("has no parameter or state %m."))
+    #expect(!work.exists("c"))
+  }
+
+  @Test func learns() throws {
+    let work = try Workplace()
+    let result = runCommand(
+      work.training(
+        "--epochs", "30", "--optimizer", "adam", "--lr", "0.02", "-o", work.path("w"),
+        "--eval", "x=\(work.path("x.npy"))", "--eval", "y=\(work.path("y.npy"))", "--json"))
+    #expect(result.status == .done, "\(result.error)")
+    let last = try #require(result.output.split(separator: "{").last { $0.contains("accuracy") })
+    let accuracy = try #require(
+      Double(last.dropFirst("\"accuracy\":".count).prefix { "0123456789.".contains($0) }))
+    #expect(accuracy >= 0.9, "\(last)")
+  }
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct ExecutionFailureTests {
+  @Test func wrongDataLeavesNothingBehind() throws {
+    let work = try Workplace()
+    try work.save(Tensor(zeros: TensorType(.f32, [24, 3])), "wide.npy")
+    try work.save(Tensor(TensorType(.f32, [24]), repeating: 1), "real.npy")
+    func train(_ x: String, _ y: String) -> CommandResult {
+      runCommand([
+        "train", work.path("net.ir"), "--data", "x=\(work.path(x))", "--data",
+        "y=\(work.path(y))", "-o", work.path("new/out.safetensors"),
+      ])
+    }
+    for (x, y, message) in [
+      ("wide.npy", "y.npy", "holds f32[24,3], but %x takes rows of f32[…,2]"),
+      ("x.npy", "real.npy", "holds f32[24], but %y is i32"),
+      ("x.npy", "none.npy", "none.npy': no such file or directory"),
+      ("net.ir", "y.npy", "net.ir: not a .npy file"),
+    ] {
+      let result = train(x, y)
+      #expect(result.status == .input && result.error.contains(message), "\(result.error)")
+    }
+    #expect(!work.exists("new"))
+    let blocked = runCommand(work.training("-o", work.path("x.npy/w.safetensors")))
+    #expect(blocked.status == .input && blocked.error.contains("a file is in the way"))
+  }
+
+  @Test(arguments: ["compile", "run", "train", "check", "profile"])
+  func aMissingCompilerHasAStatusOfItsOwn(verb: String) throws {
+    let work = try Workplace()
+    var words = [verb, work.path("net.ir"), "--cc", "/nonexistent"]
+    if verb == "train" { words = work.training("--cc", "/nonexistent") }
+    if verb == "compile" { words += ["--emit", "lib", "-o", work.path("out")] }
+    let result = runCommand(words)
+    #expect(result.status == .toolchain)
+    #expect(result.error.contains("no C compiler (from --cc): '/nonexistent'"), "\(result.error)")
+    #expect(!work.exists("out"))
+  }
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct RunVerbTests {
+  @Test func writesWhatTheStepComputes() throws {
+    let work = try Workplace()
+    try work.save(Tensor(TensorType(.f32, [4, 2]), floats: [1, 2, 3, 4, -1, 0, 2, 1]), "in.npy")
+    try work.save(Tensor(TensorType(.i64, [4]), integers: [0, 1, 1, 0]), "labels.npy")
+    let result = runCommand(
+      "run", work.path("net.ir"), "--input", "x=\(work.path("in.npy"))", "--input",
+      "1=\(work.path("labels.npy"))", "--save", work.path("out.npz"))
+    #expect(result.status == .done, "\(result.error)")
+    #expect(result.output.contains("%loss") && result.output.contains("%grad.w1"))
+    let saved = try Npz.decode(try work.bytes("out.npz"), name: "out.npz")
+    #expect(
+      saved.map(\.name) == ["loss", "accuracy", "grad.w1", "grad.b1", "grad.w2", "seen"])
+    #expect(saved.last?.tensor.integers == [1])
+    // The step goes on from what it wrote.
+    let again = runCommand(
+      "run", work.path("net.ir"), "--inputs", work.path("state.npz"), "--json")
+    #expect(again.status == .input && again.error.contains("state.npz"))
+  }
+
+  @Test func namesWhatDoesNotExist() throws {
+    let work = try Workplace()
+    func error(_ input: String) -> String {
+      let result = runCommand(
+        "run", work.path("net.ir"), "--input", "\(input)=\(work.path("x.npy"))")
+      #expect(result.status == .input)
+      return result.error
+    }
+    #expect(error("scle").contains("@main has no argument %scle; did you mean '%scale'?"))
+    #expect(error("17").contains("@main has 8 arguments, none at position 17"))
+    #expect(error("x").contains("x.npy holds f32[24,2], but %x is f32[4,2]"))
+  }
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct CheckVerbTests {
+  @Test(arguments: ["100%", "min"])
+  func whatHoldsPasses(budget: String) throws {
+    let work = try Workplace()
+    let result = runCommand(
+      "check", work.path("net.ir"), "--budget", budget, "--optimizer", "adamw")
+    #expect(result.status == .done, "\(result.output)\(result.error)")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == 7 && lines.allSatisfy { $0.hasPrefix("ok ") }, "\(result.output)")
+  }
+
+  @Test func aWrongGradientFails() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%x: f32[8], param %w: f32[8] = normal(1), param %v: f32[8] = normal(1)) -> (
+          loss %loss: f32, grad(%w) %g: f32[8], grad(%v) %k: f32[8]) {
+        %y = multiply %x, %w
+        %z = multiply %y, %v
+        %loss = reduce %z {kind = add, dims = [0]}
+        %g = multiply %x, %v
+        %k = multiply %x, %v
+        return %loss, %g, %k
+      }
+      """, "wrong.ir")
+    let result = runCommand("check", work.path("wrong.ir"), "--json")
+    #expect(result.status == .input, "\(result.error)")
+    #expect(result.output.contains("\"passed\":false"))
+    #expect(result.output.contains("%v: the gradient says"), "\(result.output)")
+    #expect(!result.output.contains("%w: the gradient says"))
+  }
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct CompileVerbTests {
+  @Test func emitsEverythingAndTakesItsPlanBack() throws {
+    let work = try Workplace()
+    let result = runCommand(
+      "compile", work.path("net.ir"), "--budget", "60%", "--emit", "c,lib,exe,ir,plan,report", "-o",
+      work.path("out"), "--json")
+    #expect(result.status == .done, "\(result.error)")
+    let names = [
+      "main", "main.c", "main.h", "main.plan.json", "main.planned.ir", "main.report.json",
+      "main_main.c", "libmain.so",
+    ]
+    for name in names {
+      #expect(work.exists("out/\(name)"), "\(name)")
+      #expect(result.output.contains("out/\(name)\""), "\(name)")
+    }
+    let program = try Subprocess.run([work.path("out/main"), "3"], joinsStreams: true)
+    let text = String(decoding: program.standardOutput, as: UTF8.self)
+    #expect(program.isSuccess && text.hasPrefix("3 steps, ") && text.contains(" bytes"), "\(text)")
+    #expect(try !Subprocess.run([work.path("out/main"), "none"], joinsStreams: true).isSuccess)
+
+    let again = runCommand(
+      "compile", work.path("net.ir"), "--plan", work.path("out/main.plan.json"), "-o",
+      work.path("again"))
+    #expect(again.status == .done, "\(again.error)")
+    #expect(try work.bytes("again/main.c") == work.bytes("out/main.c"))
+    let planned = runCommand(
+      "compile", work.path("out/main.planned.ir"), "--emit", "plan", "-o", work.path("third"))
+    #expect(planned.status == .input && !work.exists("third"))
+  }
+
+  @Test func leavesNothingWhereItCannotWrite() throws {
+    let work = try Workplace()
+    let blocked = runCommand("compile", work.path("net.ir"), "-o", work.path("x.npy/out"))
+    #expect(blocked.status == .input && blocked.output.isEmpty)
+    let small = runCommand(
+      "compile", work.path("net.ir"), "--budget", "64", "-o", work.path("out"))
+    #expect(small.status == .budget && !work.exists("out"))
+  }
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct ProfileVerbTests {
+  @Test func writesCostsThatPlanningTakes() throws {
+    let work = try Workplace()
+    let result = runCommand("profile", work.path("net.ir"), "-o", work.path("costs.json"))
+    #expect(result.status == .done, "\(result.error)")
+    #expect(result.output.contains("kernels of") && result.output.contains("predicted"))
+    let costs = try MeasuredCosts.read(json: try work.bytes("costs.json"))
+    #expect(!costs.isEmpty && costs.values.allSatisfy { $0 >= 0 })
+    let compiled = runCommand(
+      "compile", work.path("net.ir"), "--costs", work.path("costs.json"), "--budget", "60%", "-o",
+      work.path("out"))
+    #expect(
+      compiled.status == .done && !compiled.error.contains("has no cost"), "\(compiled.error)")
+  }
+}
