@@ -1,0 +1,135 @@
+// The C function of a contraction.
+//
+// Every part becomes a function; the function of the contraction calls them in turn. This file has
+// what the forms share: loops decoded from a flat index, and checks of the window.
+
+/// The C text of a contraction: `static void NAME(const T *a, const T *b, T *out, unsigned char
+/// *scratch)`, after the functions that it calls.
+///
+/// It needs `CGemmSource.source(for:)` with the contraction's dtype before it, and from the program
+/// `CKC_RESTRICT`, `static int ckc_threads(int)`, `<stddef.h>`, `<stdint.h>`, `<string.h>`. Neither
+/// operand may overlap the result; `scratch` is aligned to 64 and has `scratchBytes(for:target:)`.
+func cFunction(for contraction: Contraction, name: String, target: Target) -> String {
+  var text = ""
+  var calls = ""
+  for (index, part) in contraction.parts.enumerated() {
+    let partName = contraction.parts.count == 1 ? name : "\(name)_\(index)"
+    let writer = CPart(part: part, dtype: contraction.dtype, name: partName)
+    switch part.form(contraction.dtype, target) {
+    case .lanes: text += writer.lanes(target)
+    case .dots: text += writer.dots(target)
+    case .packed(let blocking): text += writer.packed(blocking)
+    }
+    calls += "  \(partName)(a, b, out, scratch);\n"
+  }
+  if contraction.parts.count == 1 { return text }
+  if calls.isEmpty { calls = "  (void)a;\n  (void)b;\n  (void)out;\n  (void)scratch;\n" }
+  let writer = CPartSignature(dtype: contraction.dtype)
+  return text + writer.head(name) + "{\n\(calls)}\n"
+}
+
+/// The head of the functions of contractions.
+struct CPartSignature {
+  var dtype: DType
+
+  func head(_ name: String) -> String {
+    let type = dtype.cStorage
+    return """
+      CKC_CONTRACT static void \(name)(
+        const \(type) *CKC_RESTRICT a, const \(type) *CKC_RESTRICT b,
+        \(type) *CKC_RESTRICT out, unsigned char *CKC_RESTRICT scratch)
+
+      """
+  }
+}
+
+/// Writes the function of one part.
+struct CPart {
+  typealias Loop = Contraction.Loop
+  typealias Part = Contraction.Part
+
+  var part: Part
+  var dtype: DType
+  var name: String
+
+  var head: String { CPartSignature(dtype: dtype).head(name) }
+
+  /// An element as a number that sums are computed in.
+  func load(_ element: String) -> String {
+    switch dtype {
+    case .f64, .f32: element
+    case .bf16, .f16: "ckc_\(dtype.name)_to_f32(\(element))"
+    case .i64, .i32, .ui32, .ui8, .i1: "(\(dtype.cCompute))\(element)"
+    }
+  }
+
+  /// A sum as an element.
+  func store(_ sum: String) -> String {
+    switch dtype {
+    case .f64, .f32: sum
+    case .bf16, .f16: "ckc_f32_to_\(dtype.name)(\(sum))"
+    case .i64, .i32, .ui32, .ui8, .i1: "(\(dtype.cStorage))\(sum)"
+    }
+  }
+
+  /// A product as a term: `+ i * 3`, nothing for a factor of 0.
+  func term(_ index: String, _ factor: Int) -> String {
+    switch factor {
+    case 0: ""
+    case 1: " + \(index)"
+    case let factor where factor < 0: " - \(index) * \(-factor)"
+    default: " + \(index) * \(factor)"
+    }
+  }
+
+  /// A sum of terms after a start.
+  func sum(_ start: String, _ loops: [Loop], _ prefix: String, _ factor: (Loop) -> Int) -> String {
+    var text = start
+    for (index, loop) in loops.enumerated() { text += term("\(prefix)\(index)", factor(loop)) }
+    return text.hasPrefix("0 + ") ? String(text.dropFirst(4)) : text
+  }
+
+  /// Lines that take a flat index apart into the indices `prefix0`, `prefix1`, … of nested loops.
+  func decoded(_ flat: String, _ loops: [Loop], _ prefix: String, indent: String) -> String {
+    var text = ""
+    var inner = 1
+    var divisors: [Int] = []
+    for loop in loops.reversed() {
+      divisors.insert(inner, at: 0)
+      inner *= loop.extent
+    }
+    for (index, loop) in loops.enumerated() {
+      var value = divisors[index] == 1 ? flat : "\(flat) / \(divisors[index])"
+      if index > 0 { value = "\(value) % \(loop.extent)" }
+      text += "\(indent)ptrdiff_t \(prefix)\(index) = \(value);\n"
+    }
+    return text
+  }
+
+  /// Lines that step the indices of nested loops by one, given that the last was stepped.
+  func carried(_ loops: [Loop], _ prefix: String, indent: String) -> String {
+    guard loops.count > 1 else { return "" }
+    let last = loops.count - 1
+    // The outermost index runs past its extent only when all is done.
+    var line = "++\(prefix)0;"
+    for index in loops.indices.dropFirst() {
+      let this = "\(prefix)\(index)"
+      line = "if (\(this) == \(loops[index].extent)) { \(this) = 0; \(line) }"
+      if index < last { line = "++\(this); " + line }
+    }
+    return "\(indent)\(line)\n"
+  }
+
+  /// The condition that a position along an axis is outside the tensor or in a gap.
+  func misses(_ position: String, _ axis: Contraction.Axis) -> String {
+    let limit = axis.extent * axis.dilation
+    let outside = "\(position) < 0 || \(position) >= \(limit)"
+    return axis.dilation == 1 ? outside : "\(outside) || \(position) % \(axis.dilation) != 0"
+  }
+
+  /// The offset in the first operand of a position along an axis, as a term.
+  func offset(_ position: String, _ axis: Contraction.Axis) -> String {
+    axis.dilation == 1
+      ? term(position, axis.stride) : term("\(position) / \(axis.dilation)", axis.stride)
+  }
+}

@@ -1,0 +1,322 @@
+// The C text that packed contractions share: packing loops and the micro-kernel.
+//
+// Problem     Keep the multiply-add units busy on any machine, from one C text.
+// Method      A tile of ROWS × (1 or 2 vectors) sums stays in registers while the depth passes by
+//             (Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008): per
+//             step one or two vectors of the column panel meet ROWS broadcast numbers of the row
+//             panel. Tile sizes come from the compiler's macros; without vector extensions, or with
+//             CKC_SCALAR, the same sums are plain loops. The row panel is stored as it was read: along
+//             the depth with a row stride that is a constant of the text (so that all rows are one
+//             address plus constants), or across the rows.
+// Invariants  A sum is over ascending depth in one accumulator, whatever tile it is computed in: the
+//             result does not depend on tiles, edges or threads. Panels are padded with zeros.
+// Stack       One tile, at most 14 × 32 × 4 bytes.
+
+/// The shared C text of packed contractions.
+enum CGemmSource {
+  /// The most rows of a tile, on any machine.
+  static let rowsMax = 14
+  /// The most vectors' bytes across a tile, on any machine.
+  static let columnBytesMax = 128
+  /// The longest depth of a panel, and the row stride of panels along the depth.
+  static let depthMax = 320
+  static let depthStride = 336
+  /// The same for short panels.
+  static let shortDepthMax = 64
+  static let shortDepthStride = 80
+
+  /// How the row panel is stored.
+  enum Layout: Int, Sendable, Hashable {
+    /// Along the depth, rows `depthStride` apart.
+    case along = 0
+    /// Along the depth, rows `shortDepthStride` apart.
+    case alongShort = 1
+    /// Across the rows, depths `CKC_GEMM_ROWS` apart.
+    case across = 2
+
+    /// The distance of rows, where it is a constant.
+    var rowStride: Int? {
+      switch self {
+      case .along: depthStride
+      case .alongShort: shortDepthStride
+      case .across: nil
+      }
+    }
+  }
+
+  /// The text for contractions of the given dtypes; empty where none of them is packed.
+  ///
+  /// It uses `ptrdiff_t`, `CKC_RESTRICT`, and for `bf16` and `f16` `ckc_bf16_to_f32` and
+  /// `ckc_f16_to_f32`, which come before it.
+  static func source(for dtypes: Set<DType>) -> String {
+    let usesSingle = dtypes.contains(.f32) || dtypes.contains(.bf16) || dtypes.contains(.f16)
+    let usesDouble = dtypes.contains(.f64)
+    var text = prologue
+    guard usesSingle || usesDouble else { return text }
+    text += kernels
+    if usesSingle { text += "CKC_GEMM(f32, float, \(columnBytesMax / 4))\n" }
+    if usesDouble { text += "CKC_GEMM(f64, double, \(columnBytesMax / 8))\n" }
+    text += packing
+    for dtype in DType.allCases where dtypes.contains(dtype) && dtype.isFloatingPoint {
+      let load = dtype == .bf16 || dtype == .f16 ? "ckc_\(dtype.name)_to_f32" : ""
+      text += "#define CKC_LOAD_\(dtype.name)(x) \(load)(x)\n"
+      let compute = dtype == .f64 ? "f64" : "f32"
+      text +=
+        "CKC_PACK(\(dtype.name), \(compute), \(dtype.cStorage), \(dtype.cCompute))\n"
+    }
+    return text
+  }
+
+  /// Macros that every contraction uses.
+  private static let prologue = """
+
+    /* Contractions. */
+    #ifdef _OPENMP
+    #include <omp.h>
+    #define CKC_OMP(x) _Pragma(#x)
+    static inline ptrdiff_t ckc_thread(void) { return omp_get_thread_num(); }
+    #else
+    #define CKC_OMP(x)
+    static inline ptrdiff_t ckc_thread(void) { return 0; }
+    #endif
+    /* Sums of products may use fused multiply-adds, here and nowhere else. */
+    #if defined(__clang__)
+    #define CKC_CONTRACT
+    #define CKC_CONTRACT_BODY _Pragma("clang fp contract(fast)")
+    #elif defined(__GNUC__)
+    #define CKC_CONTRACT __attribute__((optimize("fp-contract=fast")))
+    #define CKC_CONTRACT_BODY
+    #else
+    #define CKC_CONTRACT
+    #define CKC_CONTRACT_BODY
+    #endif
+
+    """
+
+  private static let kernels = #"""
+
+    /* Tiles: rows and bytes of columns. */
+    #if (defined(__GNUC__) || defined(__clang__)) && !defined(CKC_SCALAR)
+    #define CKC_GEMM_VECTORS
+    #if defined(__AVX512F__)
+    #define CKC_GEMM_BYTES 64
+    #elif defined(__AVX__)
+    #define CKC_GEMM_BYTES 32
+    #else
+    #define CKC_GEMM_BYTES 16
+    #endif
+    #else
+    #define CKC_GEMM_BYTES 16
+    #endif
+    #if defined(__AVX512F__) || defined(__aarch64__)
+    #define CKC_GEMM_ROWS 14
+    #else
+    #define CKC_GEMM_ROWS 6
+    #endif
+    #define CKC_GEMM_LANES(T) ((ptrdiff_t)(CKC_GEMM_BYTES / sizeof(T)))
+    #define CKC_GEMM_COLUMNS(T) (2 * CKC_GEMM_LANES(T))
+
+    #ifdef CKC_GEMM_VECTORS
+    #define CKC_EACH_2(X) X(0) X(1)
+    #define CKC_EACH_4(X) CKC_EACH_2(X) X(2) X(3)
+    #define CKC_EACH_6(X) CKC_EACH_4(X) X(4) X(5)
+    #define CKC_EACH_8(X) CKC_EACH_6(X) X(6) X(7)
+    #define CKC_EACH_14(X) CKC_EACH_8(X) X(8) X(9) X(10) X(11) X(12) X(13)
+    /* One row of a tile of one vector or two: zero, multiply and add, write. */
+    #define CKC_ZERO_1(i) V s##i = {0};
+    #define CKC_ZERO_2(i) V s##i = {0}, t##i = {0};
+    #define CKC_STEP_1(i) s##i += a[i * rs] * b0;
+    #define CKC_STEP_2(i) { const T x = a[i * rs]; s##i += x * b0; t##i += x * b1; }
+    #define CKC_SAVE_1(i) { U *p = (U *)(void *)(c + i * ldc); *p = adds ? *p + s##i : s##i; }
+    #define CKC_SAVE_2(i) \
+      { U *p = (U *)(void *)(c + i * ldc), *q = (U *)(void *)(c + i * ldc + lanes); \
+        *p = adds ? *p + s##i : s##i; *q = adds ? *q + t##i : t##i; }
+    #define CKC_LOAD_1 const V b0 = *(const U *)(const void *)b;
+    #define CKC_LOAD_2 \
+      const V b0 = *(const U *)(const void *)b, b1 = *(const U *)(const void *)(b + lanes);
+    #define CKC_TILE(NAME, TYPE, ROWS, N, RS, KS) \
+      CKC_CONTRACT static void NAME( \
+        ptrdiff_t depth, const TYPE *CKC_RESTRICT a, const TYPE *CKC_RESTRICT b, \
+        TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
+      { \
+        CKC_CONTRACT_BODY \
+        typedef TYPE T; \
+        typedef TYPE V __attribute__((vector_size(CKC_GEMM_BYTES))); \
+        typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
+        const ptrdiff_t lanes = CKC_GEMM_LANES(T), rs = RS; \
+        CKC_EACH_##ROWS(CKC_ZERO_##N) \
+        for (ptrdiff_t k = 0; k < depth; ++k) { \
+          CKC_LOAD_##N \
+          CKC_EACH_##ROWS(CKC_STEP_##N) \
+          a += KS; \
+          b += 2 * lanes; \
+        } \
+        CKC_EACH_##ROWS(CKC_SAVE_##N) \
+        (void)lanes; \
+      }
+    #define CKC_TILES_ROWS(NAME, TYPE, ROWS, RS, KS) \
+      CKC_TILE(NAME##_##ROWS##_1, TYPE, ROWS, 1, RS, KS) \
+      CKC_TILE(NAME##_##ROWS##_2, TYPE, ROWS, 2, RS, KS)
+    #if CKC_GEMM_ROWS == 14
+    #define CKC_TILES(NAME, TYPE, RS, KS) \
+      CKC_TILES_ROWS(NAME, TYPE, 2, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 4, RS, KS) \
+      CKC_TILES_ROWS(NAME, TYPE, 8, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 14, RS, KS)
+    #define CKC_PICK(NAME, N) \
+      (full == 14 ? NAME##_14_##N : full == 8 ? NAME##_8_##N : full == 4 ? NAME##_4_##N \
+       : NAME##_2_##N)
+    #define CKC_GEMM_FULL(rows) ((rows) > 8 ? 14 : (rows) > 4 ? 8 : (rows) > 2 ? 4 : 2)
+    #else
+    #define CKC_TILES(NAME, TYPE, RS, KS) \
+      CKC_TILES_ROWS(NAME, TYPE, 2, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 4, RS, KS) \
+      CKC_TILES_ROWS(NAME, TYPE, 6, RS, KS)
+    #define CKC_PICK(NAME, N) \
+      (full == 6 ? NAME##_6_##N : full == 4 ? NAME##_4_##N : NAME##_2_##N)
+    #define CKC_GEMM_FULL(rows) ((rows) > 4 ? 6 : (rows) > 2 ? 4 : 2)
+    #endif
+    /* c[rows, columns] = or += the sum over the depth; layout as the row panel is stored. */
+    #define CKC_GEMM(NAME, TYPE, WIDEST) \
+      CKC_TILES(ckc_tile_along_##NAME, TYPE, \#(depthStride), 1) \
+      CKC_TILES(ckc_tile_short_##NAME, TYPE, \#(shortDepthStride), 1) \
+      CKC_TILES(ckc_tile_across_##NAME, TYPE, 1, CKC_GEMM_ROWS) \
+      static void ckc_gemm_##NAME( \
+        int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
+        const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
+      { \
+        typedef void tile_function(ptrdiff_t, const TYPE *CKC_RESTRICT, \
+          const TYPE *CKC_RESTRICT, TYPE *CKC_RESTRICT, ptrdiff_t, int); \
+        const ptrdiff_t full = CKC_GEMM_FULL(rows), lanes = CKC_GEMM_LANES(TYPE); \
+        const int wide = columns > lanes; \
+        tile_function *const tile = \
+          layout == 0 ? (wide ? CKC_PICK(ckc_tile_along_##NAME, 2) \
+                              : CKC_PICK(ckc_tile_along_##NAME, 1)) \
+          : layout == 1 ? (wide ? CKC_PICK(ckc_tile_short_##NAME, 2) \
+                                : CKC_PICK(ckc_tile_short_##NAME, 1)) \
+          : (wide ? CKC_PICK(ckc_tile_across_##NAME, 2) : CKC_PICK(ckc_tile_across_##NAME, 1)); \
+        if (rows == full && columns == (wide ? 2 * lanes : lanes)) { \
+          tile(depth, a, b, c, ldc, adds); \
+          return; \
+        } \
+        TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
+        tile(depth, a, b, sums, 2 * lanes, 0); \
+        for (ptrdiff_t i = 0; i < rows; ++i) { \
+          const TYPE *const s = sums + i * 2 * lanes; \
+          TYPE *const p = c + i * ldc; \
+          if (adds) { \
+            for (ptrdiff_t j = 0; j < columns; ++j) p[j] += s[j]; \
+          } else { \
+            for (ptrdiff_t j = 0; j < columns; ++j) p[j] = s[j]; \
+          } \
+        } \
+      }
+    #else
+    #define CKC_GEMM(NAME, TYPE, WIDEST) \
+      static void ckc_gemm_##NAME( \
+        int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
+        const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
+      { \
+        const ptrdiff_t rs = layout == 0 ? \#(depthStride) : layout == 1 ? \#(shortDepthStride) : 1; \
+        const ptrdiff_t ks = layout == 2 ? CKC_GEMM_ROWS : 1; \
+        TYPE sums[WIDEST]; \
+        for (ptrdiff_t i = 0; i < rows; ++i) { \
+          for (ptrdiff_t j = 0; j < columns; ++j) sums[j] = 0; \
+          for (ptrdiff_t k = 0; k < depth; ++k) { \
+            const TYPE x = a[i * rs + k * ks]; \
+            const TYPE *const y = b + k * CKC_GEMM_COLUMNS(TYPE); \
+            for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
+          } \
+          for (ptrdiff_t j = 0; j < columns; ++j) { \
+            c[i * ldc + j] = adds ? c[i * ldc + j] + sums[j] : sums[j]; \
+          } \
+        } \
+      }
+    #endif
+
+    """#
+
+  private static let packing = #"""
+
+    /* Packing: at[i] is where lane i starts in src, -1 where it is zero; `run` depths follow. */
+    #define CKC_PACK(NAME, COMPUTE, STORED, TYPE) \
+      static inline void ckc_pack_along_##NAME( \
+        const STORED *CKC_RESTRICT src, const ptrdiff_t *at, ptrdiff_t count, ptrdiff_t run, \
+        ptrdiff_t step, TYPE *CKC_RESTRICT panel, ptrdiff_t stride) \
+      { \
+        for (ptrdiff_t i = 0; i < count; ++i) { \
+          TYPE *const p = panel + i * stride; \
+          if (at[i] < 0) { \
+            for (ptrdiff_t k = 0; k < run; ++k) p[k] = 0; \
+          } else if (step == 1) { \
+            const STORED *const s = src + at[i]; \
+            for (ptrdiff_t k = 0; k < run; ++k) p[k] = CKC_LOAD_##NAME(s[k]); \
+          } else { \
+            const STORED *const s = src + at[i]; \
+            for (ptrdiff_t k = 0; k < run; ++k) p[k] = CKC_LOAD_##NAME(s[k * step]); \
+          } \
+        } \
+      } \
+      static inline void ckc_pack_across_##NAME( \
+        const STORED *CKC_RESTRICT src, const ptrdiff_t *at, ptrdiff_t count, ptrdiff_t run, \
+        ptrdiff_t step, TYPE *CKC_RESTRICT panel, const ptrdiff_t width) \
+      { \
+        int joined = at[0] >= 0; \
+        for (ptrdiff_t i = 1; i < count; ++i) joined &= at[i] == at[0] + i; \
+        if (joined && count == width) { \
+          const STORED *s = src + at[0]; \
+          for (ptrdiff_t k = 0; k < run; ++k) { \
+            for (ptrdiff_t i = 0; i < width; ++i) { \
+              panel[k * width + i] = CKC_LOAD_##NAME(s[k * step + i]); \
+            } \
+          } \
+        } else if (joined) { \
+          const STORED *s = src + at[0]; \
+          for (ptrdiff_t k = 0; k < run; ++k) { \
+            for (ptrdiff_t i = 0; i < count; ++i) { \
+              panel[k * width + i] = CKC_LOAD_##NAME(s[k * step + i]); \
+            } \
+            for (ptrdiff_t i = count; i < width; ++i) panel[k * width + i] = 0; \
+          } \
+        } else { \
+          /* Few depths at a time, so that the lines of the panel stay near. */ \
+          for (ptrdiff_t k0 = 0; k0 < run; k0 += 16) { \
+            const ptrdiff_t k1 = run - k0 < 16 ? run : k0 + 16; \
+            for (ptrdiff_t i = 0; i < width; ++i) { \
+              if (i >= count || at[i] < 0) { \
+                for (ptrdiff_t k = k0; k < k1; ++k) panel[k * width + i] = 0; \
+              } else { \
+                const STORED *const s = src + at[i]; \
+                for (ptrdiff_t k = k0; k < k1; ++k) { \
+                  panel[k * width + i] = CKC_LOAD_##NAME(s[k * step]); \
+                } \
+              } \
+            } \
+          } \
+        } \
+      }
+
+    """#
+}
+
+extension DType {
+  /// The C type that elements are stored in.
+  var cStorage: String {
+    switch self {
+    case .f64: "double"
+    case .f32: "float"
+    case .bf16, .f16: "uint16_t"
+    case .i64: "int64_t"
+    case .i32: "int32_t"
+    case .ui32: "uint32_t"
+    case .ui8, .i1: "uint8_t"
+    }
+  }
+
+  /// The C type that sums of products are computed in; unsigned for integers, which wrap.
+  var cCompute: String {
+    switch self {
+    case .f64: "double"
+    case .f32, .bf16, .f16: "float"
+    case .i64: "uint64_t"
+    case .i32, .ui32, .ui8, .i1: "uint32_t"
+    }
+  }
+}

@@ -1,0 +1,250 @@
+// Contractions through packed panels and register tiles.
+//
+// Problem     Feed the tiles of `CGemmSource` from any strides and windows, and put the sums anywhere.
+// Method      For each block of columns and depth: pack a panel of columns, tile by tile, then for each
+//             panel of rows pack it and go over the tiles. A tile's lanes are found once per tile by
+//             counting, so no index is divided inside loops; along the depth, a run is copied at once,
+//             and a window is checked once per run and lane: the innermost depth never moves it.
+// Invariants  The panels of columns, and the tasks over rows, are shared out between barriers: threads
+//             write disjoint memory. Sums over several blocks of the depth are added in order, in the
+//             result or, where that is 16 bits wide, in scratch.
+
+extension CPart {
+  private var compute: String { dtype == .f64 ? "f64" : "f32" }
+
+  /// The function, and its packing functions before it.
+  func packed(_ blocking: Part.Blocking) -> String {
+    packing("rows", part.rows, part.rowOperand, blocking.layout)
+      + packing("columns", part.columns, part.columnOperand, .across)
+      + places("row_places", part.rows, count: "CKC_GEMM_ROWS")
+      + places("column_places", part.columns, count: nil)
+      + body(blocking)
+  }
+
+  // MARK: Packing
+
+  /// The depth loops for packing: the innermost one never moves the window.
+  private var depthLoops: [Loop] {
+    let moves = part.depth.last!.movesWindow
+    return moves
+      ? part.depth + [Loop(extent: 1, steps: Array(repeating: 0, count: part.axes.count))]
+      : part.depth
+  }
+
+  /// A function that packs a panel of rows or a tile of columns.
+  private func packing(
+    _ suffix: String, _ lanes: [Loop], _ operand: Contraction.Operand,
+    _ layout: CGemmSource.Layout
+  ) -> String {
+    let isRows = suffix == "rows"
+    let type = dtype.cCompute
+    let width = isRows ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
+    let axes = operand == .first ? Array(part.axes.indices) : []
+    let depth = depthLoops
+    let inner = depth.count - 1
+
+    var text = "static void \(name)_\(suffix)(\n"
+    text += "  const \(dtype.cStorage) *CKC_RESTRICT src, ptrdiff_t base, ptrdiff_t start,"
+    text += " ptrdiff_t count,\n  ptrdiff_t from, ptrdiff_t depth,"
+    text += " \(type) *CKC_RESTRICT panel)\n{\n"
+    text += "  ptrdiff_t lane[\(width)] = {0}, at[\(width)] = {0};\n"
+    for axis in axes { text += "  ptrdiff_t q\(axis)[\(width)] = {0};\n" }
+    // Where each lane is.
+    text += decoded("start", lanes, "i", indent: "  ")
+    text += "  for (ptrdiff_t l = 0; l < count; ++l) {\n"
+    text += "    lane[l] = \(sum("base", lanes, "i") { $0.stride(operand) });\n"
+    for axis in axes {
+      let value = sum("\(part.axes[axis].start)", lanes, "i") { $0.steps[axis] }
+      text += "    q\(axis)[l] = \(value);\n"
+    }
+    if !lanes.isEmpty { text += "    ++i\(lanes.count - 1);\n" }
+    text += carried(lanes, "i", indent: "    ")
+    text += "  }\n"
+    if lanes.isEmpty { text += "  (void)start;\n" }
+    // Runs along the innermost depth.
+    text += decoded("from", depth, "k", indent: "  ")
+    text += "  for (ptrdiff_t done = 0; done < depth;) {\n"
+    text += "    ptrdiff_t run = \(depth[inner].extent) - k\(inner);\n"
+    text += "    if (run > depth - done) run = depth - done;\n"
+    text += "    const ptrdiff_t move = \(sum("0", depth, "k") { $0.stride(operand) });\n"
+    var checks: [String] = []
+    var offsets = ""
+    for axis in axes {
+      text += "    const ptrdiff_t m\(axis) = \(sum("0", depth, "k") { $0.steps[axis] });\n"
+      checks.append(misses("p\(axis)", part.axes[axis]))
+      offsets += offset("p\(axis)", part.axes[axis])
+    }
+    text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
+    for axis in axes { text += "      const ptrdiff_t p\(axis) = q\(axis)[l] + m\(axis);\n" }
+    let place = "lane[l] + move\(offsets)"
+    text += checks.isEmpty
+      ? "      at[l] = \(place);\n"
+      : "      at[l] = \(checks.joined(separator: " || ")) ? -1 : \(place);\n"
+    text += "    }\n"
+    let step = depth[inner].stride(operand)
+    if let rowStride = layout.rowStride {
+      text += "    ckc_pack_along_\(dtype.name)(src, at, count, run, \(step), panel + done,"
+      text += " \(rowStride));\n"
+    } else {
+      text += "    ckc_pack_across_\(dtype.name)(src, at, count, run, \(step),"
+      text += " panel + done * \(width), \(width));\n"
+    }
+    text += "    done += run;\n    k\(inner) += run;\n"
+    // A run ends at the end of the innermost loop or of the block.
+    text += carried(depth, "k", indent: "    ")
+    text += "  }\n"
+    if layout.rowStride != nil {
+      // Rows that do not exist meet real columns: their sums are not used, but are sums of numbers.
+      text += "  for (ptrdiff_t l = count; l < CKC_GEMM_ROWS; ++l) {\n"
+      text += "    for (ptrdiff_t k = 0; k < depth; ++k) panel[l * \(layout.rowStride!) + k] = 0;\n"
+      text += "  }\n"
+    }
+    return text + "}\n"
+  }
+
+  // MARK: Places of sums
+
+  /// Whether a lane's place is its number times a stride.
+  private func isLinear(_ loops: [Loop]) -> Bool { loops.count <= 1 }
+
+  /// The function that finds the places of lanes, where they are not linear.
+  private func places(_ suffix: String, _ loops: [Loop], count: String?) -> String {
+    guard !isLinear(loops) else { return "" }
+    var text = "static void \(name)_\(suffix)(ptrdiff_t start, ptrdiff_t count, ptrdiff_t *at)\n{\n"
+    text += decoded("start", loops, "i", indent: "  ")
+    text += "  for (ptrdiff_t l = 0; l < count; ++l) {\n"
+    text += "    at[l] = \(sum("0", loops, "i") { $0.out });\n"
+    text += "    ++i\(loops.count - 1);\n"
+    text += carried(loops, "i", indent: "    ")
+    return text + "  }\n}\n"
+  }
+
+  // MARK: Blocks
+
+  private func body(_ blocking: Part.Blocking) -> String {
+    let (type, width) = (dtype.cCompute, "CKC_GEMM_COLUMNS(\(dtype.cCompute))")
+    let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
+    let overGroups = blocking.threadsOverGroups
+    let isThreaded = blocking.threads > 1
+    let share = isThreaded && !overGroups ? "      CKC_OMP(omp for schedule(static))\n" : ""
+
+    var text = head + "{\n"
+    let own = blocking.columnElements + blocking.rowElements + blocking.sumElements
+    if isThreaded {
+      text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
+    }
+    text += "  {\n"
+    text += "    \(type) *const panel = (\(type) *)(void *)scratch"
+    text += overGroups && isThreaded ? " + ckc_thread() * \(own);\n" : ";\n"
+    if blocking.accumulates {
+      text += "    \(type) *const totals = panel + \(blocking.columnElements);\n"
+    }
+    text += "    \(type) *const strip = panel + \(blocking.columnElements + blocking.sumElements)"
+    text += !overGroups && isThreaded
+      ? " + ckc_thread() * \(blocking.rowElements);\n" : ";\n"
+    if overGroups && isThreaded { text += "    CKC_OMP(omp for schedule(static))\n" }
+    text += "    for (ptrdiff_t g = 0; g < \(part.groupCount); ++g) {\n"
+    text += decoded("g", part.groups, "g", indent: "      ")
+    text += "      const ptrdiff_t ao = \(sum("\(part.firstBase)", part.groups, "g") { $0.first });\n"
+    text +=
+      "      const ptrdiff_t bo = \(sum("\(part.secondBase)", part.groups, "g") { $0.second });\n"
+    text += "      const ptrdiff_t oo = \(sum("\(part.outBase)", part.groups, "g") { $0.out });\n"
+    text += """
+            for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
+            for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
+            for (ptrdiff_t k0 = 0; k0 < \(depth); k0 += \(blocking.depth)) {
+            const ptrdiff_t nc = \(least("\(columns) - n0", "\(blocking.columns)"));
+            const ptrdiff_t mc = \(least("\(rows) - m0", "\(blocking.rows)"));
+            const ptrdiff_t kc = \(least("\(depth) - k0", "\(blocking.depth)"));
+            const ptrdiff_t panels = (mc + CKC_GEMM_ROWS - 1) / CKC_GEMM_ROWS;
+
+      """
+    let (columnSource, columnBase) = part.columnOperand == .first ? ("a", "ao") : ("b", "bo")
+    let (rowSource, rowBase) = part.rowOperand == .first ? ("a", "ao") : ("b", "bo")
+    text += share
+    text += """
+            for (ptrdiff_t c = 0; c < nc; c += \(width)) {
+              \(name)_columns(\(columnSource), \(columnBase), n0 + c, \(least("nc - c", width)),
+                k0, kc, panel + c * \(blocking.depth));
+            }
+
+      """
+    text += share
+    let chunk = (blocking.columns / blocking.chunks + 31) / 32 * 32
+    text += """
+            for (ptrdiff_t task = 0; task < panels * \(blocking.chunks); ++task) {
+              const ptrdiff_t m = m0 + task / \(blocking.chunks) * CKC_GEMM_ROWS;
+              const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
+              const ptrdiff_t from = task % \(blocking.chunks) * \(chunk);
+              const ptrdiff_t to = \(least("nc", "from + \(chunk)"));
+              if (from >= to) continue;
+              \(name)_rows(\(rowSource), \(rowBase), m, rows, k0, kc, strip);
+
+      """
+    if !isLinear(part.rows) {
+      text += "        ptrdiff_t row_at[CKC_GEMM_ROWS];\n"
+      text += "        \(name)_row_places(m, rows, row_at);\n"
+    }
+    text += """
+              for (ptrdiff_t c = from; c < to; c += \(width)) {
+                const ptrdiff_t columns = \(least("to - c", width));
+                const \(type) *const tile = panel + c * \(blocking.depth);
+
+      """
+    text += tile(blocking)
+    text += "        }\n      }\n      }\n"
+    text += "      (void)ao;\n      (void)bo;\n"
+    return text + "    }\n  }\n}\n"
+  }
+
+  private func least(_ a: String, _ b: String) -> String { "\(a) < \(b) ? \(a) : \(b)" }
+
+  /// The sums of one tile, and where they go.
+  private func tile(_ blocking: Part.Blocking) -> String {
+    let (type, width) = (dtype.cCompute, "CKC_GEMM_COLUMNS(\(dtype.cCompute))")
+    let layout = blocking.layout.rawValue
+    let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile,"
+    let isContiguous = part.columns.last?.out ?? 1 == 1 && part.columns.count <= 1
+    let isWide = dtype == .f32 || dtype == .f64
+    if isWide, isContiguous, isLinear(part.rows) {
+      let stride = part.rows.last?.out ?? 0
+      return "          \(call) out + oo + n0 + c\(term("m", stride)), \(stride), k0 > 0);\n"
+    }
+    var text = ""
+    if blocking.accumulates {
+      text += "          \(type) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
+      text += "          \(call) sums, \(blocking.columns), k0 > 0);\n"
+      text += "          if (k0 + kc < \(part.depthCount)) continue;\n"
+    } else {
+      let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / (dtype == .f64 ? 8 : 4)
+      text += "          \(type) sums[\(elements)];\n"
+      text += "          \(call) sums, \(width), 0);\n"
+    }
+    if !isLinear(part.columns) {
+      text += "          ptrdiff_t column_at[\(width)];\n"
+      text += "          \(name)_column_places(n0 + c, columns, column_at);\n"
+    }
+    let rowPlace =
+      isLinear(part.rows) ? term("(m + i)", part.rows.last?.out ?? 0) : " + row_at[i]"
+    let columnPlace =
+      isLinear(part.columns) ? term("(n0 + c + j)", part.columns.last?.out ?? 0) : " + column_at[j]"
+    let stride = blocking.accumulates ? "\(blocking.columns)" : width
+    text += "          for (ptrdiff_t i = 0; i < rows; ++i) {\n"
+    text += "            const \(type) *const s = sums + i * \(stride);\n"
+    text += "            \(dtype.cStorage) *const o = out + oo\(rowPlace);\n"
+    func copy(_ sum: String) -> String {
+      "for (ptrdiff_t j = 0; j < columns; ++j) o[\(drop(columnPlace))] = \(sum);\n"
+    }
+    func drop(_ place: String) -> String {
+      place.isEmpty ? "0" : String(place.dropFirst(3))
+    }
+    if blocking.accumulates || blocking.depth >= part.depthCount {
+      text += "            " + copy(store("s[j]"))
+    } else {
+      text += "            if (k0 > 0) {\n"
+      text += "              " + copy("o[\(drop(columnPlace))] + s[j]")
+      text += "            } else {\n              " + copy("s[j]") + "            }\n"
+    }
+    return text + "          }\n"
+  }
+}

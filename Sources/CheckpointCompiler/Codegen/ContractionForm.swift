@@ -1,0 +1,141 @@
+// How each part of a contraction is computed, and the scratch that it needs.
+//
+// Problem     A large product wants packed panels and register tiles; a depthwise convolution, an
+//             outer product or a product with a vector does not, and integers wrap.
+// Method      One of three forms by shape alone. Packed: panels of columns in scratch, shared by the
+//             threads, and a small panel of rows per thread; many small groups each go to one thread
+//             with panels of its own. Lanes: a loop along what is contiguous in the result, the sum
+//             outside. Dots: a loop along a contiguous depth.
+// Invariants  Fixed numbers only, none of the machine; the depth is cut by shape alone, so that the
+//             order of every sum is that of the shape.
+
+extension Contraction.Part {
+  /// How a part is computed.
+  enum Form: Sendable, Hashable {
+    /// Along one loop of the result, products are added lane by lane.
+    case lanes
+    /// Along the innermost depth, sixteen interleaved sums.
+    case dots
+    /// Panels and tiles.
+    case packed(Blocking)
+  }
+
+  /// The blocks of a packed part, in elements.
+  struct Blocking: Sendable, Hashable {
+    var layout: CGemmSource.Layout
+    /// Depth and columns of a panel of columns.
+    var depth: Int
+    var columns: Int
+    /// Rows that share a block of f32 sums; all rows where the result holds the sums.
+    var rows: Int
+    /// Whether sums over several blocks of the depth are in scratch, because the result is narrower.
+    var accumulates: Bool
+    /// How many threads take part.
+    var threads: Int
+    /// Whether every thread has groups of its own rather than rows.
+    var threadsOverGroups: Bool
+    /// Into how many pieces the columns of a block are cut, to be shared out.
+    var chunks: Int
+
+    /// Elements of a panel of columns, of a panel of rows, of a block of sums.
+    var columnElements: Int
+    var rowElements: Int
+    var sumElements: Int
+    /// The first two and the last are shared by the threads, or each thread has its own.
+    var scratchElements: Int {
+      threadsOverGroups
+        ? threads * (columnElements + rowElements + sumElements)
+        : columnElements + sumElements + threads * rowElements
+    }
+  }
+
+  /// The loop of the result along which lanes lie: the contiguous one, or the longest.
+  var laneLoop: (kind: WritableKeyPath<Contraction.Part, [Contraction.Loop]>, index: Int)? {
+    let kinds: [WritableKeyPath<Contraction.Part, [Contraction.Loop]>] = [
+      \.columns, \.rows, \.groups,
+    ]
+    var best: (kind: WritableKeyPath<Contraction.Part, [Contraction.Loop]>, index: Int)?
+    var bestExtent = 0
+    for kind in kinds {
+      for (index, loop) in self[keyPath: kind].enumerated() {
+        if loop.out == 1 { return (kind, index) }
+        if loop.extent > bestExtent { (best, bestExtent) = ((kind, index), loop.extent) }
+      }
+    }
+    return best
+  }
+
+  /// The form of this part of a contraction.
+  func form(_ dtype: DType, _ target: Target) -> Form {
+    guard dtype.isFloatingPoint, depthCount > 0 else { return .lanes }
+    let (rows, columns, depth) = (rowCount, columnCount, depthCount)
+    let narrow = min(rows, columns)
+    let area = Double(rows) * Double(columns)
+    if narrow >= 4, depth >= 4, area * Double(depth) > 4096 {
+      return .packed(blocking(dtype, target))
+    }
+    if let inner = self.depth.last, inner.first == 1, inner.second == 1, inner.extent >= 16,
+      !inner.movesWindow, !lanesAreContiguous
+    {
+      return .dots
+    }
+    if lanesAreContiguous || depth < 4 || area * Double(depth) <= 4096 { return .lanes }
+    return .packed(blocking(dtype, target))
+  }
+
+  /// Whether lanes read each operand at one place or at neighbours.
+  private var lanesAreContiguous: Bool {
+    guard let lane = laneLoop else { return false }
+    let loop = self[keyPath: lane.kind][lane.index]
+    let isContiguous = loop.extent >= 8 && loop.out == 1
+    return isContiguous && (0...1).contains(loop.first) && (0...1).contains(loop.second)
+  }
+
+  /// How many threads are worth starting for the whole part.
+  func threads(_ target: Target, tasks: Int) -> Int {
+    let products = Double(groupCount) * Double(rowCount) * Double(columnCount) * Double(depthCount)
+    return products < 65_536 ? 1 : min(target.threadsMax, tasks)
+  }
+
+  private func blocking(_ dtype: DType, _ target: Target) -> Blocking {
+    func rounded(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
+    func pieces(_ count: Int, of most: Int) -> Int { (count + most - 1) / most }
+    let wide = CGemmSource.columnBytesMax / (dtype == .f64 ? 8 : 4)
+    let tall = CGemmSource.rowsMax
+    // Even blocks: 784 deep is 3 × 262, not 2 × 320 and a rest.
+    let depthPieces = pieces(depthCount, of: CGemmSource.depthMax)
+    let depthBlock = pieces(depthCount, of: depthPieces)
+    let isAlong = depth.last!.stride(rowOperand) == 1 && depth.last!.extent >= 8
+    let layout: CGemmSource.Layout =
+      !isAlong ? .across : depthBlock <= CGemmSource.shortDepthMax ? .alongShort : .along
+    let accumulates = (dtype == .bf16 || dtype == .f16) && depthPieces > 1
+    let columnsMax = 256
+    let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
+    let columnBlock = rounded(pieces(columnCount, of: columnPieces), to: wide)
+    let rowBlock = accumulates ? min(rowCount, 24 * tall) : rowCount
+
+    let rowPanels = pieces(rowBlock, of: tall)
+    let columnTiles = columnBlock / wide
+    let products = Double(rowCount) * Double(columnCount) * Double(depthCount)
+    let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * target.threadsMax)
+    let chunks = overGroups ? 1 : min(columnTiles, pieces(2 * target.threadsMax, of: rowPanels))
+    return Blocking(
+      layout: layout, depth: depthBlock, columns: columnBlock, rows: rowBlock,
+      accumulates: accumulates,
+      threads: threads(target, tasks: overGroups ? groupCount : rowPanels * chunks),
+      threadsOverGroups: overGroups, chunks: chunks, columnElements: depthBlock * columnBlock,
+      rowElements: tall * (layout.rowStride ?? depthBlock),
+      sumElements: accumulates ? rowBlock * columnBlock : 0)
+  }
+}
+
+/// Bytes of scratch that the function of `cFunction(for:name:target:)` is handed; aligned to 64.
+func scratchBytes(for contraction: Contraction, target: Target) -> Int {
+  let size = contraction.dtype == .f64 ? 8 : 4
+  var most = 0
+  for part in contraction.parts {
+    guard case .packed(let blocking) = part.form(contraction.dtype, target) else { continue }
+    most = max(most, blocking.scratchElements * size)
+  }
+  return most
+}

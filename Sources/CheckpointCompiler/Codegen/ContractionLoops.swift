@@ -1,0 +1,333 @@
+// `dot_general` and `convolution` as one thing: sums of products over loops with strides.
+//
+// Problem     out[g, r, c] = Σ_k x(g, r, k) · w(g, c, k), where each of g, r, c and k is a nest of
+//             loops, and every loop moves each of the three tensors by a constant stride. In a
+//             convolution the first operand is also read through a window: along each spatial axis a
+//             position grows with output and tap, and only positions inside the tensor count.
+// Method      Windows that never leave the tensor become plain strides. A dilated input is mostly
+//             gaps: outputs are split by their remainder, so that every part meets only the taps
+//             that hit elements, and parts are contractions without gaps. Loops that continue each
+//             other are merged: a plain matrix product has one loop of each kind.
+// Invariants  Parts write disjoint places and together all of the result.
+
+/// A contraction: parts that are computed one after the other.
+struct Contraction: Sendable, Hashable {
+  /// One loop: its extent, and how far a step moves in each tensor.
+  struct Loop: Sendable, Hashable {
+    var extent: Int
+    /// Strides in elements, of the first operand, the second, and the result.
+    var first = 0
+    var second = 0
+    var out = 0
+    /// How far a step moves the position along each window axis; empty where there is no window.
+    var steps: [Int] = []
+
+    /// The stride in the first or the second operand.
+    func stride(_ operand: Operand) -> Int { operand == .first ? first : second }
+    /// Whether it moves the window.
+    var movesWindow: Bool { steps.contains { $0 != 0 } }
+  }
+
+  /// Which of the two factors.
+  enum Operand: Sendable, Hashable { case first, second }
+
+  /// A spatial axis of the first operand, whose positions must be checked.
+  struct Axis: Sendable, Hashable {
+    /// The position of the first tap of the first output.
+    var start: Int
+    /// Positions are valid from 0 below `extent * dilation` where they are multiples of `dilation`.
+    var extent: Int
+    var dilation: Int
+    /// The distance in the first operand between neighbours along the axis.
+    var stride: Int
+  }
+
+  /// Four nests of loops, outermost first, over three tensors.
+  struct Part: Sendable, Hashable {
+    /// Loops that move all three.
+    var groups: [Loop]
+    /// Loops that move the result and the operand `rowOperand`.
+    var rows: [Loop]
+    /// Loops that move the result and the other operand; the last is the fastest of the result.
+    var columns: [Loop]
+    /// Loops that are summed over.
+    var depth: [Loop]
+    /// The axes of the window.
+    var axes: [Axis]
+    /// The operand that rows belong to.
+    var rowOperand: Operand
+    /// Where the first products and the first result are, in elements.
+    var firstBase = 0
+    var secondBase = 0
+    var outBase = 0
+
+    var columnOperand: Operand { rowOperand == .first ? .second : .first }
+    var groupCount: Int { product(groups) }
+    var rowCount: Int { product(rows) }
+    var columnCount: Int { product(columns) }
+    var depthCount: Int { product(depth) }
+
+    private func product(_ loops: [Loop]) -> Int { loops.reduce(1) { $0 * $1.extent } }
+  }
+
+  /// The most parts that a convolution is split into.
+  static let partsMax = 16
+
+  /// The dtype of operands and result.
+  var dtype: DType
+  /// The parts; none where the result has no element.
+  var parts: [Part]
+
+  /// The contraction that an op is; nil for other ops.
+  init?(_ signature: OpSignature, result: TensorType) {
+    dtype = result.dtype
+    parts = []
+    let isEmpty = result.elementCount == 0
+    switch signature.opcode {
+    case .dotGeneral:
+      if !isEmpty { parts = [Part(dotGeneral: signature).simplified()] }
+    case .convolution:
+      if !isEmpty {
+        parts = Part(convolution: signature, result: result).withoutGaps().map { $0.simplified() }
+      }
+    default: return nil
+    }
+  }
+}
+
+extension Contraction.Part {
+  typealias Loop = Contraction.Loop
+
+  fileprivate init(dotGeneral signature: OpSignature) {
+    let (a, b) = (signature[0], signature[1])
+    let dims = DotDimensions(signature.attributes)
+    let (aStrides, bStrides) = (a.strides, b.strides)
+    groups = zip(dims.lhsBatch, dims.rhsBatch).map {
+      Loop(extent: a.shape[$0], first: aStrides[$0], second: bStrides[$1])
+    }
+    rows = dims.lhsFree(rank: a.rank).map { Loop(extent: a.shape[$0], first: aStrides[$0]) }
+    columns = dims.rhsFree(rank: b.rank).map { Loop(extent: b.shape[$0], second: bStrides[$0]) }
+    depth = zip(dims.lhsContract, dims.rhsContract).map {
+      Loop(extent: a.shape[$0], first: aStrides[$0], second: bStrides[$1])
+    }
+    axes = []
+    rowOperand = .first
+    // The result holds batch, rows and columns in this order.
+    var stride = 1
+    for index in columns.indices.reversed() {
+      columns[index].out = stride
+      stride *= columns[index].extent
+    }
+    for index in rows.indices.reversed() {
+      rows[index].out = stride
+      stride *= rows[index].extent
+    }
+    for index in groups.indices.reversed() {
+      groups[index].out = stride
+      stride *= groups[index].extent
+    }
+  }
+
+  fileprivate init(convolution signature: OpSignature, result: TensorType) {
+    let (x, w) = (signature[0], signature[1])
+    let dims = ConvolutionDimensions(signature.attributes)
+    let spatialRank = dims.rank - 2
+    let window = ConvolutionWindow(signature.attributes, spatialRank: spatialRank)
+    let (xStrides, wStrides, outStrides) = (x.strides, w.strides, result.strides)
+    let none = Array(repeating: 0, count: spatialRank)
+    let inputs = w.shape[dims.kernelInput]
+    let groupCount = window.featureGroups * window.batchGroups
+    let outputs = w.shape[dims.kernelOutput] / groupCount
+    let batch = result.shape[dims.outputBatch]
+    groups = [
+      Loop(
+        extent: groupCount,
+        first: window.featureGroups > 1
+          ? inputs * xStrides[dims.inputFeature] : batch * xStrides[dims.inputBatch],
+        second: outputs * wStrides[dims.kernelOutput],
+        out: outputs * outStrides[dims.outputFeature], steps: none)
+    ]
+    rows = [
+      Loop(
+        extent: batch, first: xStrides[dims.inputBatch], out: outStrides[dims.outputBatch],
+        steps: none)
+    ]
+    columns = [
+      Loop(
+        extent: outputs, second: wStrides[dims.kernelOutput],
+        out: outStrides[dims.outputFeature], steps: none)
+    ]
+    depth = []
+    axes = []
+    rowOperand = .first
+    for axis in 0..<spatialRank {
+      let (input, kernel) = (dims.inputSpatial[axis], dims.kernelSpatial[axis])
+      let output = dims.outputSpatial[axis]
+      var output1 = none
+      output1[axis] = window.strides[axis]
+      rows.append(Loop(extent: result.shape[output], out: outStrides[output], steps: output1))
+      let taps = w.shape[kernel]
+      var tap = Loop(extent: taps, second: wStrides[kernel], steps: none)
+      tap.steps[axis] = window.rhsDilation[axis]
+      if window.reversal[axis] == 1, taps > 0 {
+        // Taps are counted from the far end of the kernel.
+        secondBase += (taps - 1) * tap.second
+        tap.second = -tap.second
+      }
+      depth.append(tap)
+      axes.append(
+        Contraction.Axis(
+          start: -window.low[axis], extent: x.shape[input],
+          dilation: window.lhsDilation[axis], stride: xStrides[input]))
+    }
+    depth.append(
+      Loop(
+        extent: inputs, first: xStrides[dims.inputFeature], second: wStrides[dims.kernelInput],
+        steps: none))
+  }
+
+  /// The same as parts whose windows have no gaps, where outputs can be told apart by remainder.
+  fileprivate func withoutGaps() -> [Contraction.Part] {
+    var parts = [self]
+    // Many small parts cost more text than the gaps cost time.
+    guard axes.reduce(1, { $0 * $1.dilation }) <= Contraction.partsMax else { return parts }
+    for axis in axes.indices where axes[axis].dilation > 1 {
+      parts = parts.flatMap { $0.split(axis) }
+    }
+    return parts
+  }
+
+  /// Parts without gaps along one axis: outputs o ≡ p and taps t ≡ q, for the pairs (p, q) that hit
+  /// elements.
+  private func split(_ axis: Int) -> [Contraction.Part] {
+    let dilation = axes[axis].dilation
+    let row = rows.firstIndex { $0.steps[axis] != 0 }!
+    let tap = depth.firstIndex { $0.steps[axis] != 0 }!
+    let (rowStep, tapStep) = (rows[row].steps[axis], depth[tap].steps[axis])
+    let rowPeriod = dilation / greatestCommonDivisor(dilation, rowStep)
+    let tapPeriod = dilation / greatestCommonDivisor(dilation, tapStep)
+    var parts: [Contraction.Part] = []
+    for p in 0..<min(rowPeriod, rows[row].extent) {
+      let hits = (0..<tapPeriod).filter {
+        (axes[axis].start + p * rowStep + $0 * tapStep) % dilation == 0
+      }
+      // Several remainders of taps would be several sums for one output: such axes stay as they are.
+      if hits.count > 1 { return [self] }
+      var part = self
+      part.rows[row].extent = (rows[row].extent - p + rowPeriod - 1) / rowPeriod
+      part.rows[row].out *= rowPeriod
+      part.outBase += p * rows[row].out
+      part.rows[row].steps[axis] = rowStep * rowPeriod / dilation
+      let q = hits.first ?? 0
+      let taps = hits.isEmpty ? 0 : max(0, depth[tap].extent - q + tapPeriod - 1) / tapPeriod
+      part.depth[tap].extent = taps
+      part.depth[tap].second *= tapPeriod
+      part.secondBase += taps > 0 ? q * depth[tap].second : 0
+      part.depth[tap].steps[axis] = tapStep * tapPeriod / dilation
+      part.axes[axis].start =
+        hits.isEmpty ? 0 : (axes[axis].start + p * rowStep + q * tapStep) / dilation
+      part.axes[axis].dilation = 1
+      parts.append(part)
+    }
+    return parts
+  }
+
+  /// The same with as few loops as possible, in an order that suits memory.
+  fileprivate func simplified() -> Contraction.Part {
+    var part = self
+    part.dropTrivialLoops()
+    part.foldWindows()
+    part.rows.sort { $0.out > $1.out }
+    part.columns.sort { $0.out > $1.out }
+    part.groups.sort { $0.out > $1.out }
+    // Columns lie along vectors: they should be what is contiguous in the result.
+    let rowsAreContiguous = part.rows.last?.out == 1
+    let columnsAreContiguous = part.columns.last?.out == 1
+    let isWider = part.rowCount > part.columnCount
+    let hasNoContiguousSide = !rowsAreContiguous && !columnsAreContiguous
+    if (rowsAreContiguous && !columnsAreContiguous) || (hasNoContiguousSide && isWider) {
+      swap(&part.rows, &part.columns)
+      part.rowOperand = part.columnOperand
+    }
+    // Taps outside, so that a window is checked once for a whole run; then what is contiguous in the
+    // operand that is packed most often innermost.
+    let rowOperand = part.rowOperand
+    part.depth.sort {
+      if $0.movesWindow != $1.movesWindow { return $0.movesWindow }
+      if $0.movesWindow { return false }
+      return $0.stride(rowOperand) > $1.stride(rowOperand)
+    }
+    part.groups = merged(part.groups)
+    part.rows = merged(part.rows)
+    part.columns = merged(part.columns)
+    part.depth = merged(part.depth)
+    return part
+  }
+
+  private mutating func dropTrivialLoops() {
+    groups.removeAll { $0.extent == 1 }
+    rows.removeAll { $0.extent == 1 }
+    columns.removeAll { $0.extent == 1 }
+    depth.removeAll { $0.extent == 1 }
+  }
+
+  /// Turns axes whose positions are all inside the tensor into plain strides.
+  private mutating func foldWindows() {
+    guard depthCount > 0 else {
+      // Nothing is summed: the window does not matter.
+      axes = []
+      depth = [Loop(extent: 0)]
+      for index in rows.indices { rows[index].steps = [] }
+      for index in columns.indices { columns[index].steps = [] }
+      for index in groups.indices { groups[index].steps = [] }
+      return
+    }
+    for axis in axes.indices.reversed() {
+      var (least, most) = (axes[axis].start, axes[axis].start)
+      for loop in rows + depth {
+        let reach = (loop.extent - 1) * loop.steps[axis]
+        least += min(0, reach)
+        most += max(0, reach)
+      }
+      let isInside = least >= 0 && most < axes[axis].extent && axes[axis].dilation == 1
+      let stride = axes[axis].stride
+      func fold(_ loops: inout [Loop]) {
+        for index in loops.indices {
+          let step = loops[index].steps.remove(at: axis)
+          loops[index].first += step * stride
+        }
+      }
+      guard isInside else { continue }
+      firstBase += axes[axis].start * stride
+      fold(&rows)
+      fold(&depth)
+      fold(&columns)
+      fold(&groups)
+      axes.remove(at: axis)
+    }
+  }
+}
+
+/// The same loops with neighbours joined where the outer one continues the inner one.
+private func merged(_ loops: [Contraction.Loop]) -> [Contraction.Loop] {
+  var result: [Contraction.Loop] = []
+  for loop in loops {
+    if let outer = result.last {
+      let n = loop.extent
+      let continues =
+        outer.first == n * loop.first && outer.second == n * loop.second
+        && outer.out == n * loop.out && zip(outer.steps, loop.steps).allSatisfy { $0 == n * $1 }
+      if continues {
+        result[result.count - 1] = loop
+        result[result.count - 1].extent = outer.extent * n
+        continue
+      }
+    }
+    result.append(loop)
+  }
+  return result
+}
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+  b == 0 ? a : greatestCommonDivisor(b, a % b)
+}
