@@ -156,20 +156,22 @@ private struct CProgramPrinter {
     for (number, function) in program.functions.enumerated() {
       kernels += kernel(function, number, &uses) + "\n"
     }
-    let contractions = program.functions.compactMap { function in
-      if case .contraction(let contraction) = function.body { contraction } else { nil }
+    let contracted = Set(
+      program.functions.compactMap { function in
+        if case .contraction(let contraction) = function.body { contraction.dtype } else { nil }
+      })
+    for dtype in [DType.bf16, .f16] where contracted.contains(dtype) {
+      uses.formUnion(["ckc_\(dtype.name)_to_f32", "ckc_f32_to_\(dtype.name)"])
     }
-    uses.formUnion(CGemmSource.supportFunctions(for: contractions))
-    var out = prologue(usesMalloc: false)
+    var out = prologue()
     let support = CSupport.source(using: uses)
     if !support.isEmpty { out += support + "\n\n" }
-    let gemm = CGemmSource.source(for: contractions)
-    if !gemm.isEmpty { out += gemm + "\n\n" }
+    if !contracted.isEmpty { out += CGemmSource.source(for: contracted) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }
     return out + kernels + step()
   }
 
-  private func prologue(usesMalloc: Bool) -> String {
+  private func prologue() -> String {
     let threads = program.target.threadsMax
     return """
       /* Made by ckc: one training step of @\(program.function.name). */
