@@ -104,8 +104,8 @@ private struct CProgramPrinter {
 
       /* What the caller allocates for a step: this many bytes at this alignment. Nothing in the arena
          has to be kept from one step to the next. */
-      #define \(name)_ARENA_BYTES ((size_t)\(program.arenaBytes))
-      #define \(name)_ARENA_ALIGN ((size_t)\(program.alignment))
+      #define \(name)_ARENA_BYTES \(program.arenaBytes)
+      #define \(name)_ARENA_ALIGN \(program.alignment)
 
 
       """

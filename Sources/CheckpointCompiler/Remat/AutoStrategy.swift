@@ -78,10 +78,10 @@ struct AutoPlanner {
   ]
 
   /// Scores tried, fewer for very large problems.
-  private var scoreCount: Int {
-    let nodes = bases[0].graph.nodeCount
-    return nodes > 50_000 ? 2 : (nodes > 10_000 ? 4 : Self.scores.count)
-  }
+  private var scoreCount: Int { size > 50_000 ? 2 : (size > 10_000 ? 4 : Self.scores.count) }
+
+  /// What a simulation has to handle: fused kernels are few, but make many values.
+  private var size: Int { max(bases[0].graph.nodeCount, bases[0].graph.valueCount) }
 
   private mutating func record(_ sequence: [Int32], of base: Base) {
     guard let figures = base.graph.figures(of: sequence) else { return }
@@ -111,7 +111,7 @@ struct AutoPlanner {
 
   /// Looks for the smallest budget that a plan can be built for, by bisection.
   mutating func findMinimum() {
-    let limit = bases[0].graph.nodeCount > 10_000 ? 6 : 20
+    let limit = size > 50_000 ? 3 : (size > 10_000 ? 6 : 20)
     for base in bases {
       record(base.graph.sqrtSequence(), of: base)
       record(base.graph.cheapSequence(), of: base)
@@ -129,8 +129,8 @@ struct AutoPlanner {
   /// Plans every rung up to `budgetBytes`.
   mutating func climb(to budgetBytes: Int) {
     let top = bases[0].keepAll.peakBytes
-    let nodes = bases[0].graph.nodeCount
-    let count = nodes > 10_000 ? 10 : (nodes > 2000 || effort < 0.1 ? 20 : 100)
+    let count =
+      size > 50_000 ? 4 : (size > 10_000 ? 10 : (size > 2000 || effort < 0.1 ? 20 : 100))
     for rung in 1..<count {
       let rungBytes = top / count * rung + top % count * rung / count
       if rungBytes > budgetBytes { break }
