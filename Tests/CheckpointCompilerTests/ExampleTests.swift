@@ -41,6 +41,21 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
     #expect(updates.count == 3 * trained + states + 1)
   }
 
+  /// Every matrix and kernel, and its state, is overwritten in place. Vectors that a kernel both
+  /// broadcasts and updates are copied.
+  @Test(arguments: names)
+  func updatesHappenInPlace(name: String) throws {
+    var sources = SourceMap()
+    let compilation = try Compiler(
+      options: CompileOptions(optimizer: .adamw(weightDecay: 0.01), lastStage: .memory)
+    ).compile(Array(try text(name).utf8), fileName: name, sources: &sources)
+    let step = try #require(compilation.step)
+    for copy in step.storage.finalCopies {
+      guard case .argument(let index) = copy.to else { continue }
+      #expect(step.function.argumentTypes[index].rank <= 1)
+    }
+  }
+
   /// The parameters and states of `@eval` are those of `@main`, by name and type.
   @Test(arguments: ["digits-cnn", "digits-mlp", "resnet"])
   func evaluationTakesWhatTrainingMakes(name: String) throws {
