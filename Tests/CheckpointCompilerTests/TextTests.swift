@@ -19,6 +19,22 @@ private func errors(_ text: String) -> String {
   }
 }
 
+/// A function with an `if`.
+private func conditional(
+  _ head: String, _ first: String, _ second: String, _ result: String = "%y"
+) -> String {
+  """
+  func @f(%x: f32) -> f32 {
+    \(head) {
+      \(first)
+    } else {
+      \(second)
+    }
+    return \(result)
+  }
+  """
+}
+
 @Suite struct TextTests {
   static let mlp = """
     func @linear2<T: dtype, B..., I, O>(%x: T[B..., I], %w: T[I, O]; scale = 2.0) -> T[B..., O] {
@@ -54,6 +70,33 @@ private func errors(_ text: String) -> String {
     #expect(printed.contains("%h = call @linear2.1 %x, %w : f32[32,10]"))
     #expect(printed.contains("%bb = broadcast_in_dim %b {dims = [1]} : f32[32,10]"))
     #expect(printed.contains("%n = fusion \"sum\" {\n    %one = constant 1 : i32"))
+  }
+
+  /// The ops of the chosen branch stand where the `if` stands; what it passes on keeps its name.
+  @Test func anIfIsItsBranch() throws {
+    let text = """
+      func @pick<N>(%x: f32[N]; large = less(8, N)) -> (f32[N], f32[N]) {
+        %y, %same = if large {
+          %z = negate %x
+          yield %z, %x
+        } else {
+          %z = sine %x
+          %u = cosine %z
+          yield %u, %z
+        }
+        return %y, %same
+      }
+      func @main(%x: f32[4]) -> (f32[4], f32[4]) {
+        %a, %b = pick %x {large = true}
+        %c, %d = pick %a
+        return %c, %d
+      }
+      """
+    let module = try parse(text)
+    let printed = Printer.print(inlined(module.entry, in: module))
+    #expect(printed.contains("%a = negate %x"))
+    #expect(printed.contains("%d = sine %a"))
+    #expect(printed.contains("%c = cosine %d"))
   }
 
   @Test func everyErrorOfAFileIsFoundInOneRun() {
@@ -131,6 +174,20 @@ private func errors(_ text: String) -> String {
       "f32[3] needs a list of 3 at depth 0, not a list of 2"
     ),
     ("func @f(%x: f32) -> f32 {\n  return %x", "expected '}', but the file ends"),
+    (
+      conditional("%y = if 1", "yield %x", "yield %x"),
+      "the condition of 'if' is true or false, not an integer"
+    ),
+    (
+      conditional("%y = if equal(causal, 1)", "yield %x", "yield %x, %x"),
+      "'if' has 1 result, but the branch yields 2"
+    ),
+    (conditional("%y = if true", "%z = negate %x", "yield %x"), "does not end in 'yield'"),
+    (
+      conditional("%y = if true", "%z = negate %x\n    yield %z", "yield %x", "%z"),
+      "%z dies at the end of its region"
+    ),
+    ("func @f(%x: f32) {\n  %y = if true {\n    yield %x\n  }\n  return %y\n}", "expected 'else'"),
     ("\u{1}\u{2}ELF", "byte 1; is this a text file?"),
     ("", "the file defines none that is not generic"),
     (

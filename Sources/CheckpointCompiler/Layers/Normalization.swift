@@ -10,8 +10,7 @@ extension Prelude {
     func @moments<T: dtype, S...>(%x: T[S...]; dims, kept, count) {
       %sum = reduce %x {kind = add, dims = dims}
       %mean = multiply %sum, 1.0 / count
-      %spread = broadcast_in_dim %mean {dims = kept} : T[S...]
-      %centered = subtract %x, %spread
+      %centered = subtract_along %x, %mean {kept = kept}
       %square = multiply %centered, %centered
       %squares = reduce %square {kind = add, dims = dims}
       %variance = multiply %squares, 1.0 / count
@@ -21,34 +20,35 @@ extension Prelude {
     // (x - mean) / sqrt(variance + epsilon), with mean and variance over `dims`; see @moments.
     func @standardize<T: dtype, S...>(%x: T[S...]; dims, kept, count, epsilon = 1e-5)
         -> T[S...] gradient @standardize.gradient {
-      %mean, %variance = moments %x {dims = dims, kept = kept, count = count}
+      %wide = cast %x {to = wide(T)}
+      %mean, %variance = moments %wide {dims = dims, kept = kept, count = count}
       %raised = add %variance, epsilon
       %inverse = rsqrt %raised
-      %spread = broadcast_in_dim %mean {dims = kept} : T[S...]
-      %centered = subtract %x, %spread
-      %scale = broadcast_in_dim %inverse {dims = kept} : T[S...]
-      %y = multiply %centered, %scale
+      %centered = subtract_along %wide, %mean {kept = kept}
+      %scaled = multiply_along %centered, %inverse {kept = kept}
+      %y = cast %scaled {to = T}
       return %y
     }
 
     // dx = (dy - mean(dy) - y * mean(dy * y)) / sqrt(variance + epsilon).
     func @standardize.gradient<T: dtype, S...>(
         %x: T[S...], %y: T[S...], %dy: T[S...]; dims, kept, count, epsilon) -> T[S...] {
-      %mean, %variance = moments %x {dims = dims, kept = kept, count = count}
+      %wide = cast %x {to = wide(T)}
+      %mean, %variance = moments %wide {dims = dims, kept = kept, count = count}
       %raised = add %variance, epsilon
       %inverse = rsqrt %raised
-      %sum = reduce %dy {kind = add, dims = dims}
+      %wide.y = cast %y {to = wide(T)}
+      %wide.dy = cast %dy {to = wide(T)}
+      %sum = reduce %wide.dy {kind = add, dims = dims}
       %dy.mean = multiply %sum, 1.0 / count
-      %product = multiply %dy, %y
+      %product = multiply %wide.dy, %wide.y
       %dot = reduce %product {kind = add, dims = dims}
       %dot.mean = multiply %dot, 1.0 / count
-      %shift = broadcast_in_dim %dy.mean {dims = kept} : T[S...]
-      %slope = broadcast_in_dim %dot.mean {dims = kept} : T[S...]
-      %along = multiply %y, %slope
-      %centered = subtract %dy, %shift
+      %along = multiply_along %wide.y, %dot.mean {kept = kept}
+      %centered = subtract_along %wide.dy, %dy.mean {kept = kept}
       %rest = subtract %centered, %along
-      %scale = broadcast_in_dim %inverse {dims = kept} : T[S...]
-      %dx = multiply %rest, %scale
+      %scaled = multiply_along %rest, %inverse {kept = kept}
+      %dx = cast %scaled {to = T}
       return %dx
     }
 
@@ -83,9 +83,10 @@ extension Prelude {
     // Every row of x [..., N] over its root mean square.
     func @rms_scale<T: dtype, B..., N>(%x: T[B..., N]; epsilon = 1e-6)
         -> T[B..., N] gradient @rms_scale.gradient {
-      %inverse = inverse_rms %x {epsilon = epsilon}
-      %scale = broadcast_in_dim %inverse {dims = range(rank(B))} : T[B..., N]
-      %y = multiply %x, %scale
+      %wide = cast %x {to = wide(T)}
+      %inverse = inverse_rms %wide {epsilon = epsilon}
+      %scaled = multiply_along %wide, %inverse {kept = range(rank(B))}
+      %y = cast %scaled {to = T}
       return %y
     }
 
@@ -102,15 +103,17 @@ extension Prelude {
     // dx = (dy - y * mean(dy * y)) / sqrt(mean(x^2) + epsilon).
     func @rms_scale.gradient<T: dtype, B..., N>(
         %x: T[B..., N], %y: T[B..., N], %dy: T[B..., N]; epsilon) -> T[B..., N] {
-      %inverse = inverse_rms %x {epsilon = epsilon}
-      %product = multiply %dy, %y
+      %wide = cast %x {to = wide(T)}
+      %inverse = inverse_rms %wide {epsilon = epsilon}
+      %wide.y = cast %y {to = wide(T)}
+      %wide.dy = cast %dy {to = wide(T)}
+      %product = multiply %wide.dy, %wide.y
       %dot = reduce %product {kind = add, dims = [-1]}
       %dot.mean = multiply %dot, 1.0 / N
-      %slope = broadcast_in_dim %dot.mean {dims = range(rank(B))} : T[B..., N]
-      %along = multiply %y, %slope
-      %rest = subtract %dy, %along
-      %scale = broadcast_in_dim %inverse {dims = range(rank(B))} : T[B..., N]
-      %dx = multiply %rest, %scale
+      %along = multiply_along %wide.y, %dot.mean {kept = range(rank(B))}
+      %rest = subtract %wide.dy, %along
+      %scaled = multiply_along %rest, %inverse {kept = range(rank(B))}
+      %dx = cast %scaled {to = T}
       return %dx
     }
 
@@ -131,13 +134,16 @@ extension Prelude {
     // dimensions, times gain [C], plus bias [C]. Gives y and the new running mean and variance, which
     // are state: `momentum` of the way from the old ones to those of this batch (the variance divided
     // by one less than the number of elements, as in PyTorch).
-    func @batch_norm<T: dtype, B..., C>(
-        %x: T[B..., C], %gain: T[C], %bias: T[C], %running_mean: T[C], %running_variance: T[C];
+    // The running statistics may have a dtype of their own.
+    func @batch_norm<T: dtype, R: dtype, B..., C>(
+        %x: T[B..., C], %gain: T[C], %bias: T[C], %running_mean: R[C], %running_variance: R[C];
         epsilon = 1e-5, momentum = 0.1) {
       %standard = standardize %x {
         dims = range(rank(B)), kept = [rank(B)], count = product(B), epsilon = epsilon}
       %y = scale_and_shift %standard, %gain, %bias
-      %mean, %variance = moments %x {dims = range(rank(B)), kept = [rank(B)], count = product(B)}
+      %wide = cast %x {to = wide(T)}
+      %mean, %variance = moments %wide {
+        dims = range(rank(B)), kept = [rank(B)], count = product(B)}
       %new_mean = running_average %running_mean, %mean {momentum = momentum}
       %unbiased = multiply %variance, 1.0 * product(B) / (product(B) - 1)
       %new_variance = running_average %running_variance, %unbiased {momentum = momentum}
@@ -158,10 +164,12 @@ extension Prelude {
       return %y
     }
 
-    // (1 - momentum) * old + momentum * fresh.
-    func @running_average<T: dtype, S...>(%old: T[S...], %fresh: T[S...]; momentum) -> T[S...] {
+    // (1 - momentum) * old + momentum * fresh, in the dtype of old.
+    func @running_average<R: dtype, T: dtype, S...>(%old: R[S...], %fresh: T[S...]; momentum)
+        -> R[S...] {
+      %same = cast %fresh {to = R}
       %kept = multiply %old, 1.0 - momentum
-      %added = multiply %fresh, momentum
+      %added = multiply %same, momentum
       %new = add %kept, %added
       return %new
     }

@@ -125,11 +125,14 @@ struct CompileTimeEvaluator: Sendable {
   }
 
   func dtype(_ name: SyntaxName) throws(Diagnostic) -> DType {
+    var spelled = name.text
     if case .dtype(let dtype)? = bindings[name.text] { return dtype }
-    guard let dtype = DType(name: name.text) else {
+    // An attribute may be given a dtype by its name.
+    if case .word(let word)? = bindings[name.text] { spelled = word }
+    guard let dtype = DType(name: spelled) else {
       throw Diagnostic(
-        "unknown dtype '\(name.text)'"
-          + suggestion(for: name.text, among: DType.allCases.map(\.name)),
+        "unknown dtype '\(spelled)'"
+          + suggestion(for: spelled, among: DType.allCases.map(\.name)),
         at: name.location)
     }
     return dtype
@@ -189,6 +192,10 @@ struct CompileTimeEvaluator: Sendable {
         for extent in extents { product = saturatingExtent(0, plus: product, times: extent) }
         return .int(product)
       }
+    case ("wide", 1):
+      if case .dtype(let dtype) = arguments[0] {
+        return .dtype(dtype == .bf16 || dtype == .f16 ? .f32 : dtype)
+      }
     case ("equal", 2):
       if let a = arguments[0].number, let b = arguments[1].number { return .truth(a == b) }
       return .truth(arguments[0].comparable == arguments[1].comparable)
@@ -211,7 +218,7 @@ struct CompileTimeEvaluator: Sendable {
     throw Diagnostic(
       "no function '\(name.text)' of \(arguments.map(\.kindName).joined(separator: " and ")); "
         + "there are sqrt(number), rank(pack), product(pack), range(limit), range(start, limit), "
-        + "equal(value, value), less(number, number)",
+        + "equal(value, value), less(number, number), wide(dtype)",
       at: name.location)
   }
 }

@@ -187,8 +187,8 @@ struct FunctionElaborator {
     }
     guard yielded.count == op.results.count else {
       throw Diagnostic(
-        "the branch yields \(yielded.count) values for \(op.results.count) names",
-        at: op.name.location)
+        "'if' has \(op.results.count) \(op.results.count == 1 ? "result" : "results"), but the branch "
+          + "yields \(yielded.count)", at: op.name.location)
     }
     for (result, value) in zip(op.results, yielded) {
       try define(result, .value(value))
