@@ -45,7 +45,10 @@ package struct ProgramCheck: Sendable {
   package func run() throws(ProgramFailure) -> Compilation? {
     let arguments = randomArguments(for: function, seed: seed)
     let text = try roundTrip(function, stage: "print")
-    let expected = try results(of: function, arguments, stage: "interpret")
+    // Random ops get the streams that they have when they are compiled.
+    let numbered = inlined(
+      function, in: Module(functions: [function], entryName: function.name))
+    let expected = try results(of: numbered, arguments, stage: "interpret")
     guard let compilation = try compile(text, options) else { return nil }
 
     let differentiated = try unwrap(compilation.differentiated, stage: "differentiate")
@@ -80,7 +83,8 @@ package struct ProgramCheck: Sendable {
     guard Printer.print(second.function) == text else {
       throw ProgramFailure(stage: "recompile", message: "the planned text changes:\n\(text)")
     }
-    guard second.arenaBytes == step.arenaBytes else {
+    // Under a budget the packer stops at the first packing that fits it; here it has none.
+    guard second.arenaBytes <= step.arenaBytes else {
       throw ProgramFailure(
         stage: "recompile",
         message: "the arena is \(second.arenaBytes) bytes, not \(step.arenaBytes)")

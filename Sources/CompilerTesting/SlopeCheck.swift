@@ -1,7 +1,8 @@
 // The gradients of a random program against one central difference in f64.
 //
-// Method      The program is made double precision. Along one random direction in the space of all parameters, the slope that the gradients give is
-//             compared with a central difference of the loss.
+// Method      The program is made double precision. Along one random direction in the space of all
+//             parameters, the slope that the gradients give is compared with a central difference of
+//             the loss.
 // Kinks       Where the direction crosses one, the difference is wrong; a failure counts only if it
 //             shows at several random points.
 

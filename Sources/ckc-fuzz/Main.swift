@@ -29,13 +29,19 @@ struct Main {
   /// Runs the seeds of a block in this process.
   private static func work(_ arguments: FuzzArguments) -> Int {
     // A hang ends the process, and its parent sees the signal.
-    alarm(UInt32(60 + 10 * arguments.count))
+    alarm(UInt32(120 + 20 * arguments.count))
     let seeds = arguments.seed..<arguments.seed + UInt64(arguments.count)
     var reports: [FuzzReport] = []
     switch arguments.mode {
     case .text: reports = seeds.compactMap { fuzzText(seed: $0) }
     case .interpreted: reports = seeds.compactMap { fuzz(seed: $0) }
-    case .compiled: reports = seeds.compactMap { fuzz(seed: $0) }
+    case .compiled:
+      do throws(ToolchainError) {
+        reports = fuzzCompiled(seeds: seeds, driver: try CompilerDriver(usesThreads: false))
+      } catch {
+        print("\(error)")
+        exit(4)
+      }
     }
     for report in reports { print("\(report)\n") }
     return reports.count
