@@ -7,7 +7,7 @@
 //             highest byte touched is the end of the arena.
 // Tolerance   By the coarsest floating-point dtype of the program, relative to the largest element.
 
-import CheckpointCompiler
+package import CheckpointCompiler
 
 /// A program whose step has been emitted, twice.
 package struct EmittedProgram: Sendable {
