@@ -21,6 +21,9 @@ let package = Package(
     .target(
       name: "CompilerTesting", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
     .executableTarget(name: "ckc", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
+    .executableTarget(
+      name: "ckc-fuzz", dependencies: ["CheckpointCompiler", "CompilerTesting"],
+      swiftSettings: settings),
     .testTarget(
       name: "CheckpointCompilerTests",
       dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc"],

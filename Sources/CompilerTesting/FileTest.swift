@@ -17,6 +17,8 @@ package struct FileTest: Sendable, CustomStringConvertible {
   /// The path from the root of the repository.
   package let path: String
   private let lines: [String]
+  /// Whether there is a file that can be rewritten.
+  private var isFile = false
 
   /// The file's path, which names the test.
   package var description: String { path }
@@ -34,6 +36,7 @@ package struct FileTest: Sendable, CustomStringConvertible {
   package init(path: String) {
     let bytes = FileManager.default.contents(atPath: repositoryPath(path)) ?? Data()
     self.init(path: path, text: String(decoding: bytes, as: UTF8.self))
+    isFile = true
   }
 
   /// The test in a text.
@@ -66,7 +69,7 @@ package struct FileTest: Sendable, CustomStringConvertible {
           failures.append("\(line): \(error)")
         }
       }
-      if !failures.isEmpty, isBlessing { try bless(outcome, printsText: header.printsText) }
+      if !failures.isEmpty, isBlessing, isFile { try bless(outcome, printsText: header.printsText) }
       return failures
     } catch {
       return ["\(error)"]

@@ -66,22 +66,33 @@ public final class CompiledStep {
   }
 
   /// Compiles and loads the emitted text of a planned function.
-  init(
+  convenience init(
     function: Function, arenaBytes: Int, name: String, header: String, source: String,
     driver: CompilerDriver, defines: [String]
   ) throws(ToolchainError) {
+    let library = try CompiledStep.load(
+      name: name, header: header, source: source, driver: driver, defines: defines)
+    try self.init(
+      function: function, arenaBytes: arenaBytes, name: name, library: library,
+      hasOpenMP: driver.hasOpenMP, isProfiled: defines.contains("CKC_PROFILE"))
+  }
+
+  /// A step of a library that is loaded already; the library may hold others.
+  package init(
+    function: Function, arenaBytes: Int, name: String, library: DynamicLibrary, hasOpenMP: Bool,
+    isProfiled: Bool = false
+  ) throws(ToolchainError) {
     self.function = function
     self.arenaBytes = arenaBytes
+    self.library = library
+    self.isProfiled = isProfiled
     interface = StepInterface(function)
-    library = try CompiledStep.load(
-      name: name, header: header, source: source, driver: driver, defines: defines)
     do {
       entry = try library.symbol("\(name)_step")
     } catch {
       throw ToolchainError("\(error)")
     }
-    setThreadCount = driver.hasOpenMP ? try? library.symbol("omp_set_num_threads") : nil
-    isProfiled = defines.contains("CKC_PROFILE")
+    setThreadCount = hasOpenMP ? try? library.symbol("omp_set_num_threads") : nil
     kernelNs = isProfiled ? Array(repeating: 0, count: KernelOrder(function).kernels.count) : []
     arguments = function.argumentTypes.map { GuardedBuffer(byteCount: $0.sizeBytes) }
     let types = function.resultTypes
@@ -190,13 +201,13 @@ public final class CompiledStep {
   // MARK: Memory
 
   /// Makes every byte of the arena the same.
-  func fillArena(_ byte: UInt8) { arena.fill(byte) }
+  package func fillArena(_ byte: UInt8) { arena.fill(byte) }
 
   /// The number of bytes of the arena up to the last one that differs from `byte`.
-  func arenaExtent(differingFrom byte: UInt8) -> Int { arena.extent(differingFrom: byte) }
+  package func arenaExtent(differingFrom byte: UInt8) -> Int { arena.extent(differingFrom: byte) }
 
   /// The names of the buffers past whose end something was written.
-  var brokenGuards: [String] {
+  package var brokenGuards: [String] {
     var broken = function.arguments.indices.filter { !arguments[$0].guardIsIntact }
       .map { "%\(function.argumentName($0))" }
     broken += function.results.indices.filter { !(results[$0]?.guardIsIntact ?? true) }

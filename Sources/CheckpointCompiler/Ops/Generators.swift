@@ -49,7 +49,7 @@ extension OpDefinition {
       + "alone decide them: element `i` is word `(i / 16) % 4` of the block with the counter "
       + "`(i / 64 * 16 + i % 16, step)` and the key `(seed, stream)`. `bits` gives that word as "
       + "`ui32`, `uniform` its upper 24 bits scaled to [0, 1). A `random` without `stream` gets "
-      + "its place among the random ops of the function.",
+      + "its place among the random ops of the function, or the next stream that no other has.",
     category: .generator, operands: [OperandSpec("key", .key)],
     attributes: [
       AttributeSpec(.distribution, .symbol(["uniform", "bits"])),

@@ -208,7 +208,8 @@ struct CompileTimeEvaluator: Sendable {
           guard case .int(let given) = arguments[0] else { break }
           first = given
         }
-        guard last &- first <= 1000 else {
+        let (length, overflow) = last.subtractingReportingOverflow(first)
+        guard last <= first || !overflow && length <= 1000 else {
           throw Diagnostic("a range of more than 1000 integers", at: name.location)
         }
         return .list((first..<max(first, last)).map { .int($0) })

@@ -1,0 +1,315 @@
+// Random movement ops, reductions, contractions, windows and indexed ops.
+
+import CheckpointCompiler
+
+extension ProgramGenerator {
+  private func count(_ shape: [Int]) -> Int { shape.reduce(1, *) }
+
+  private mutating func pickAny() -> PoolValue { pickValue { _ in true }! }
+
+  mutating func broadcast() {
+    let x = pickAny()
+    var shape = x.type.shape
+    var dims = Array(shape.indices)
+    for axis in shape.indices where shape[axis] == 1 && chance(1, of: 2) {
+      shape[axis] = number(1...4)
+    }
+    for _ in 0..<number(0...2) where shape.count < 4 {
+      let place = number(0...shape.count)
+      shape.insert(number(1...4), at: place)
+      dims = dims.map { $0 >= place ? $0 + 1 : $0 }
+    }
+    guard count(shape) <= ProgramGenerator.elementCountMax else { return }
+    if chance(1, of: 5) {
+      // The dimensions in another order.
+      let order = shuffled(Array(shape.indices))
+      shape = order.map { shape[$0] }
+      dims = dims.map { order.firstIndex(of: $0)! }
+    }
+    emit(
+      .broadcastInDim, [x], [.dims: .ints(dims)], type: TensorType(x.type.dtype, shape),
+      bound: x.bound)
+  }
+
+  mutating func movement() {
+    let x = pickAny()
+    let shape = x.type.shape
+    let axes = Array(shape.indices)
+    switch random.index(below: 7) {
+    case 0: emit(.reshape, [x], type: x.type.with(shape: reshaped(shape)), bound: x.bound)
+    case 1, 2: emit(.transpose, [x], [.dims: .ints(shuffled(axes))], bound: x.bound)
+    case 3:
+      let start = shape.map { number(0...$0 - 1) }
+      var limit = axes.map { number(start[$0] + 1...shape[$0]) }
+      if !shape.isEmpty, chance(1, of: 30) { limit[0] = start[0] }
+      emit(
+        .slice, [x],
+        [
+          .start: .ints(start), .limit: .ints(limit),
+          .strides: .ints(shape.map { _ in number(1...2) }),
+        ], bound: x.bound)
+    case 4: pad(x)
+    case 5 where !shape.isEmpty:
+      let dim = random.index(below: shape.count)
+      var other = x.type
+      other.shape[dim] = number(1...3)
+      let y = fetch(other)
+      guard x.type.elementCount + 2 * y.type.elementCount <= ProgramGenerator.elementCountMax else {
+        return
+      }
+      let operands = shuffled(chance(1, of: 4) ? [x, y, y] : [x, y])
+      emit(.concatenate, operands, [.dim: .int(dim)], bound: max(x.bound, y.bound))
+    default: emit(.reverse, [x], [.dims: .ints(subset(axes))], bound: x.bound)
+    }
+  }
+
+  /// Another shape of as many elements: dimensions merged, split, of extent 1 added or dropped.
+  private mutating func reshaped(_ shape: [Int]) -> [Int] {
+    var shape = shape
+    switch random.index(below: 4) {
+    case 0 where shape.count > 1:
+      let place = random.index(below: shape.count - 1)
+      shape[place] *= shape.remove(at: place + 1)
+    case 1:
+      if let place = shape.firstIndex(where: { $0 % 2 == 0 }) {
+        shape[place] /= 2
+        shape.insert(2, at: place)
+      }
+    case 2: shape.insert(1, at: number(0...shape.count))
+    default: shape.removeAll { $0 == 1 }
+    }
+    return shape.count > 5 ? [count(shape)] : shape
+  }
+
+  private mutating func pad(_ x: PoolValue) {
+    let shape = x.type.shape
+    let low = shape.map { _ in number(-1...2) }
+    let high = shape.map { _ in number(-1...2) }
+    let interior = shape.map { _ in chance(1, of: 4) ? 1 : 0 }
+    let extents = shape.indices.map {
+      shape[$0] + (shape[$0] - 1) * interior[$0] + low[$0] + high[$0]
+    }
+    guard extents.allSatisfy({ $0 > 0 }), count(extents) <= ProgramGenerator.elementCountMax else {
+      return
+    }
+    let value = fetch(TensorType(x.type.dtype))
+    emit(
+      .pad, [x, value], [.low: .ints(low), .high: .ints(high), .interior: .ints(interior)],
+      bound: max(x.bound, value.bound))
+  }
+
+  mutating func reduction() {
+    if chance(1, of: 4), let p = pickValue(where: { !$0.isFloat }) {
+      let kinds = p.type.dtype == .i1 ? ["and", "or"] : ["add", "mul", "max", "min", "and", "or"]
+      emit(
+        .reduce, [p],
+        [.kind: .symbol(pick(kinds)), .dims: .ints(subset(Array(p.type.shape.indices)))], bound: 1)
+      return
+    }
+    let kind = pick(["add", "add", "add", "max", "min", "mul"])
+    let isSum = kind == "add"
+    var x = bounded(pickFloat(exact: !isSum), to: kind == "mul" ? 1 : 2)
+    if isSum, chance(1, of: 40), let empty = pool.first(where: { $0.isFloat && !$0.isFull }) {
+      x = empty
+    }
+    let dims = subset(Array(x.type.shape.indices))
+    let summed = Double(max(1, dims.reduce(1) { $0 * x.type.shape[$1] }))
+    emit(
+      .reduce, [x], [.kind: .symbol(kind), .dims: .ints(shuffled(dims))],
+      bound: isSum ? x.bound * summed : x.bound, isExact: kind == "max" || kind == "min")
+  }
+
+  mutating func product() {
+    let x = bounded(pickFloat())
+    var axes = shuffled(Array(x.type.shape.indices))
+    let batchCount = number(0...min(axes.count, chance(1, of: 2) ? 0 : 2))
+    let batch = Array(axes.prefix(batchCount))
+    axes.removeFirst(batchCount)
+    let contract = Array(axes.prefix(number(0...min(axes.count, 2))))
+    let free = newShape(rank: number(0...2))
+    // The dimensions of the other operand: which of `batch`, `contract` and `free` each is.
+    let order = shuffled(Array(0..<batchCount + contract.count + free.count))
+    let extents = (batch + contract).map { x.type.shape[$0] } + free
+    let shape = order.map { extents[$0] }
+    let kept = x.type.elementCount / max(1, contract.reduce(1) { $0 * x.type.shape[$1] })
+    guard shape.count <= 5, count(shape) <= ProgramGenerator.elementCountMax,
+      kept * count(free) <= ProgramGenerator.elementCountMax
+    else { return }
+    let y = fetch(x.type.with(shape: shape))
+    let places = (0..<batchCount + contract.count).map { order.firstIndex(of: $0)! }
+    let isSwapped = chance(1, of: 3)
+    let (own, other) = (batch + contract, places)
+    let dims = DotDimensions(
+      lhsBatch: Array((isSwapped ? other : own).prefix(batchCount)),
+      rhsBatch: Array((isSwapped ? own : other).prefix(batchCount)),
+      lhsContract: Array((isSwapped ? other : own).dropFirst(batchCount)),
+      rhsContract: Array((isSwapped ? own : other).dropFirst(batchCount)))
+    let summed = Double(contract.reduce(1) { $0 * x.type.shape[$1] })
+    emit(
+      .dotGeneral, isSwapped ? [y, x] : [x, y], dims.attributes,
+      bound: x.bound * y.bound * summed, isExact: false)
+  }
+
+  mutating func convolution() {
+    let rank = pick([0, 1, 1, 2, 2, 2, 3])
+    let featureGroups = chance(1, of: 4) ? 2 : 1
+    let batchGroups = featureGroups == 1 && chance(1, of: 4) ? 2 : 1
+    let depth = number(1...3)
+    let batch = batchGroups * number(1...2)
+    let outputs = featureGroups * batchGroups * number(1...3)
+    let spatial = (0..<rank).map { _ in number(rank == 3 ? 1...2 : 1...5) }
+    let taps = (0..<rank).map { _ in number(rank == 3 ? 1...2 : 1...3) }
+    let window = (0..<rank).map { _ in
+      (
+        stride: number(1...2), low: number(-1...2), high: number(-1...2),
+        lhs: chance(1, of: 4) ? 2 : 1, rhs: chance(1, of: 4) ? 2 : 1, flip: chance(1, of: 4) ? 1 : 0
+      )
+    }
+    let extents = (0..<rank).map { axis in
+      let base = (spatial[axis] - 1) * window[axis].lhs + 1 + window[axis].low + window[axis].high
+      let reach = (taps[axis] - 1) * window[axis].rhs + 1
+      return base < reach || base <= 0 ? 0 : (base - reach) / window[axis].stride + 1
+    }
+    let digits = (0..<rank).map { Character("\($0)") }
+    let input = shuffled(["b", "f"] + digits)
+    let kernel = shuffled(["i", "o"] + digits)
+    let output = shuffled(["b", "f"] + digits)
+    func shape(_ letters: [Character], _ named: [Character: Int], _ digits: [Int]) -> [Int] {
+      letters.map { named[$0] ?? digits[$0.wholeNumberValue!] }
+    }
+    let xShape = shape(input, ["b": batch, "f": depth * featureGroups], spatial)
+    let wShape = shape(kernel, ["i": depth, "o": outputs], taps)
+    let resultCount = count(extents) * (batch / batchGroups) * outputs
+    guard resultCount > 0, [count(xShape), count(wShape), resultCount].allSatisfy({ $0 <= 144 })
+    else { return }
+    let x = fetch(TensorType(mainDType, xShape))
+    let w = fetch(TensorType(mainDType, wShape))
+    emit(
+      .convolution, [x, w],
+      [
+        .dimNumbers: .string("\(String(input))_\(String(kernel))->\(String(output))"),
+        .strides: .ints(window.map(\.stride)), .low: .ints(window.map(\.low)),
+        .high: .ints(window.map(\.high)), .lhsDilation: .ints(window.map(\.lhs)),
+        .rhsDilation: .ints(window.map(\.rhs)), .windowReversal: .ints(window.map(\.flip)),
+        .featureGroups: .int(featureGroups), .batchGroups: .int(batchGroups),
+      ],
+      bound: x.bound * w.bound * Double(depth * count(taps)), isExact: false)
+  }
+
+  mutating func pooling() {
+    let kind = pick(["add", "max", "min"])
+    let x = bounded(pickFloat(exact: kind != "add"))
+    let shape = x.type.shape
+    let window = shape.map { number(1...min(3, $0)) }
+    let strides = shape.map { _ in number(1...2) }
+    var low = window.map { number(0...$0 - 1) }
+    var high = window.map { number(0...$0 - 1) }
+    var baseDilation = shape.map { _ in 1 }
+    var windowDilation = shape.map { _ in 1 }
+    if kind == "add", chance(1, of: 3) {
+      low = shape.map { _ in number(-1...2) }
+      high = shape.map { _ in number(-1...2) }
+      baseDilation = shape.map { _ in number(1...2) }
+      windowDilation = shape.map { _ in number(1...2) }
+    }
+    let extents = shape.indices.map { axis in
+      let base = (shape[axis] - 1) * baseDilation[axis] + 1 + low[axis] + high[axis]
+      let reach = (window[axis] - 1) * windowDilation[axis] + 1
+      return base < reach || base <= 0 ? 0 : (base - reach) / strides[axis] + 1
+    }
+    guard count(extents) > 0, count(extents) <= ProgramGenerator.elementCountMax else { return }
+    if kind != "add", chance(1, of: 4) {
+      let source = fetch(x.type.with(shape: extents))
+      guard !x.isActive, !source.isActive else { return }
+      emit(
+        .selectAndScatter, [x, source],
+        [
+          .direction: .symbol(kind == "max" ? "ge" : "le"), .window: .ints(window),
+          .strides: .ints(strides), .low: .ints(low), .high: .ints(high),
+        ], bound: source.bound * Double(count(window)), isExact: false)
+      return
+    }
+    emit(
+      .reduceWindow, [x],
+      [
+        .kind: .symbol(kind), .window: .ints(window), .strides: .ints(strides), .low: .ints(low),
+        .high: .ints(high), .baseDilation: .ints(baseDilation),
+        .windowDilation: .ints(windowDilation),
+      ],
+      bound: kind == "add" ? x.bound * Double(count(window)) : x.bound, isExact: kind != "add")
+  }
+
+  /// Positions `0..<rank` split into `count` of them, ascending, and the rest.
+  private mutating func positions(_ count: Int, of rank: Int) -> [Int] {
+    Array(shuffled(Array(0..<rank)).prefix(count)).sorted()
+  }
+
+  /// Index vectors: their batch shape and where the vector dimension is.
+  private mutating func indices(
+    length: Int
+  ) -> (value: PoolValue, batch: [Int], vectorDim: Int) {
+    let batch = (0..<number(0...2)).map { _ in number(1...4) }
+    var vectorDim = number(0...batch.count)
+    var shape = batch
+    if length == 1, chance(1, of: 2) {
+      vectorDim = batch.count
+    } else {
+      shape.insert(length, at: vectorDim)
+    }
+    let type = TensorType(pick([.i32, .i32, .i64, .ui32, .ui8]), shape)
+    return (fetch(type), batch, vectorDim)
+  }
+
+  mutating func gather() {
+    let x = bounded(pickAny())
+    let shape = x.type.shape
+    guard !shape.isEmpty else { return }
+    let map = Array(shuffled(Array(shape.indices)).prefix(number(1...shape.count)))
+    let sizes = shape.map { chance(1, of: 2) ? 1 : number(1...$0) }
+    let collapsed = subset(shape.indices.filter { sizes[$0] == 1 })
+    let (indices, batch, vectorDim) = indices(length: map.count)
+    let kept = shape.count - collapsed.count
+    guard count(batch) * count(sizes) <= ProgramGenerator.elementCountMax,
+      batch.count + kept <= 6
+    else { return }
+    emit(
+      .gather, [x, indices],
+      [
+        .offsetDims: .ints(positions(kept, of: kept + batch.count)),
+        .collapsedSliceDims: .ints(collapsed), .startIndexMap: .ints(map),
+        .indexVectorDim: .int(vectorDim), .sliceSizes: .ints(sizes),
+      ], bound: x.bound)
+  }
+
+  mutating func scatter() {
+    let x = bounded(pickAny())
+    let shape = x.type.shape
+    guard !shape.isEmpty, x.type.dtype != .i1 else { return }
+    let dims = Array(shuffled(Array(shape.indices)).prefix(number(1...shape.count)))
+    let inserted = subset(Array(shape.indices))
+    let windows = shape.indices.filter { !inserted.contains($0) }.map { number(1...shape[$0]) }
+    let (indices, batch, vectorDim) = indices(length: dims.count)
+    let rank = windows.count + batch.count
+    let windowDims = positions(windows.count, of: rank)
+    var rest = batch[...]
+    var sizes = windows[...]
+    let updateShape = (0..<rank).map {
+      windowDims.contains($0) ? sizes.removeFirst() : rest.removeFirst()
+    }
+    guard rank <= 6, count(updateShape) <= ProgramGenerator.elementCountMax else { return }
+    let kind = pick(["add", "add", "set", "max", "min"])
+    let jumps = kind == "max" || kind == "min"
+    let updates = fetch(x.type.with(shape: updateShape), exact: jumps)
+    guard !jumps || x.isExact && !x.isActive && !updates.isActive else { return }
+    let bound =
+      kind == "add"
+      ? x.bound + updates.bound * Double(count(batch)) : max(x.bound, updates.bound)
+    emit(
+      .scatter, [x, indices, updates],
+      [
+        .kind: .symbol(kind), .updateWindowDims: .ints(windowDims),
+        .insertedWindowDims: .ints(inserted), .scatterDims: .ints(dims),
+        .indexVectorDim: .int(vectorDim),
+      ], bound: bound, isExact: kind != "add")
+  }
+}

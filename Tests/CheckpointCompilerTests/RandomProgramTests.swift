@@ -1,0 +1,83 @@
+import CompilerTesting
+import Testing
+
+@testable import CheckpointCompiler
+
+@Suite struct RandomProgramTests {
+  /// The programs that the tests look at: always the same.
+  static let seeds: [UInt64] = Array(1...60)
+
+  @Test(arguments: seeds)
+  func everyStageKeepsTheResultsOfARandomProgram(seed: UInt64) {
+    if let report = fuzz(seed: seed) { Issue.record("\(report)") }
+  }
+
+  @Test(arguments: seeds)
+  func aBrokenTextIsRefusedOrRead(seed: UInt64) {
+    if let report = fuzzText(seed: seed) { Issue.record("\(report)") }
+  }
+
+  @Test func aProgramIsDecidedByItsSeed() {
+    #expect(RandomProgram(seed: 7).text == RandomProgram(seed: 7).text)
+    #expect(RandomProgram(seed: 7).text != RandomProgram(seed: 8).text)
+  }
+
+  @Test func programsHoldEveryOpAndEveryDType() {
+    var opcodes = Set<Opcode>()
+    var dtypes = Set<DType>()
+    for seed in 1...200 as ClosedRange<UInt64> {
+      let function = RandomProgram(seed: seed).function
+      for op in function.ops.elements { opcodes.insert(op.opcode) }
+      for value in function.values.elements { dtypes.insert(value.type.dtype) }
+    }
+    let structure: Set<Opcode> = [.call, .fusion, .noGrad, .recompute, .yield]
+    #expect(opcodes == Set(Opcode.allCases).subtracting(structure))
+    #expect(dtypes == Set(DType.allCases))
+  }
+
+  @Test func numbersStayFinite() throws {
+    for seed in RandomProgramTests.seeds {
+      let function = RandomProgram(seed: seed).function
+      for tensor in try interpret(function, arguments: randomArguments(for: function, seed: seed))
+      where tensor.type.dtype.isFloatingPoint {
+        #expect(tensor.floats.allSatisfy { $0.isFinite }, "seed \(seed)")
+      }
+    }
+  }
+
+  @Test func aFailureIsShrunkToWhatCausesIt() throws {
+    // Blame every program that reads a convolution.
+    func fails(_ function: Function) -> Bool {
+      let live = deadCode.run(function) ?? function
+      return verify(function).isEmpty
+        && live.ops.elements.contains { $0.opcode == .convolution }
+    }
+    let program = try #require(
+      RandomProgramTests.seeds.lazy.map { RandomProgram(seed: $0).function }.first(where: fails))
+    let small = shrunk(program, fails: fails)
+    #expect(small.ops.count <= 6, "\(Printer.print(small))")
+    #expect(verify(small).isEmpty)
+  }
+
+  @Test func aWrongGradientIsSeen() throws {
+    var builder = FunctionBuilder(name: "main")
+    let w = builder.addArgument(name: "w", type: TensorType(.f64, [4]), role: .parameter)
+    // The derivative of a floor is 0, so this one loses its second factor.
+    let floor = builder.emit(
+      .floor,
+      [
+        builder.emit(
+          .multiply,
+          [
+            w,
+            builder.emit(
+              .constant, [], [.value: .constant(.splat(DType.f64.encode(1e7)))],
+              type: TensorType(.f64, [4])),
+          ])
+      ])
+    let loss = builder.emit(.reduce, [floor], [.kind: .symbol("add"), .dims: .ints([0])])
+    let function = builder.finish(
+      returning: [loss], as: [FunctionResult(name: "loss", role: .loss)])
+    #expect(throws: ProgramFailure.self) { try checkGradients(function, seed: 1) }
+  }
+}
