@@ -222,8 +222,10 @@ extension Compilation {
       guard words.count >= 3, words[0] == "#define", words[1] == "\(name)_ARENA_BYTES" else {
         continue
       }
-      return Int(words[2].prefix { $0.isNumber })
-        ?? Int(words[2].drop { $0 == "(" }.prefix { $0.isNumber })
+      // The number may be cast: ((size_t)512).
+      let value = words[2...].joined(separator: " ")
+      let digits = value.split { !("0"..."9").contains($0) }
+      return digits.last.flatMap { Int($0) }
     }
     return nil
   }

@@ -43,12 +43,14 @@ enum TrainVerb {
     let step = try CompiledStep(compilation, driver: driver)
     step.setThreads(arguments.threadCount)
     let position = try setup.start(step, data: data, console: console)
-    let usualRate = (job.options.optimizer ?? .sgd(weightDecay: 0)).usualLearningRate
-    if function.arguments.indices.contains(where: { function.isLearningRate($0) }) {
-      _ = arguments.number(.learningRate)
+    var learningRate = (job.options.optimizer ?? .sgd(weightDecay: 0)).usualLearningRate
+    // Where no input takes it, --lr stays unread, which is reported.
+    if function.arguments.indices.contains(where: { function.isLearningRate($0) }),
+      let given = arguments.number(.learningRate)
+    {
+      learningRate = given
     }
-    let trainer = Trainer(
-      step, data: data, position: position, learningRate: setup.learningRate ?? usualRate)
+    let trainer = Trainer(step, data: data, position: position, learningRate: learningRate)
     var evaluator: Evaluator?
     if !evaluationTensors.isEmpty {
       evaluator = try TrainingSetup.evaluator(
@@ -71,13 +73,11 @@ enum TrainVerb {
 /// What the command line says about a training run.
 private struct TrainingSetup {
   let epochCount: Int
-  let learningRate: Double?
   let seed: UInt64?
   let resumePath: String?
 
   init(_ arguments: Arguments) {
     epochCount = arguments.integer(.epochs) ?? 1
-    learningRate = arguments.number(.learningRate)
     seed = arguments.integer(.seed).map { UInt64($0) }
     resumePath = arguments.text(.resume)
   }
