@@ -8,31 +8,38 @@ import Testing
 private final class Workplace {
   let directory: TemporaryDirectory
 
-  /// Two layers with dropout, and a state that counts; labels are whether x0 + x1 > 0.
+  /// A few layers with dropout, and a state that counts; labels are whether x0 + x1 > 0.
   static let graph = """
-    func @main(%x: f32[4,2], %y: i32[4], %key: ui32[2], param %w1: f32[2,6] = normal(1),
-        param %b1: f32[6] = fill(0.1), frozen %scale: f32[6] = ones, param %w2: f32[6,2] = normal(0.5),
+    func @main(%x: f32[4,2], %y: i32[4], %key: ui32[2], param %w1: f32[2,16] = normal(1),
+        param %b1: f32[16] = fill(0.1), frozen %scale: f32[16] = ones,
+        param %w2: f32[16,16] = normal(0.25), param %w3: f32[16,2] = normal(0.25),
         state %seen: i32[1] = zeros) -> (loss %loss: f32, %accuracy: f32,
         update(%seen) %seen.new: i32[1]) {
       %h0 = linear %x, %w1, %b1
       %h1 = tanh %h0
       %h2 = dropout %h1, %key {rate = 0.25}
-      %spread = broadcast_in_dim %scale {dims = [1]} : f32[4,6]
+      %spread = broadcast_in_dim %scale {dims = [1]} : f32[4,16]
       %h3 = multiply %h2, %spread
-      %h4 = sine %h3
-      %logits = linear %h4, %w2
+      %h4 = linear %h3, %w2
+      %h5 = sine %h4
+      %h6 = linear %h5, %w2
+      %h7 = tanh %h6
+      %logits = linear %h7, %w3
       %loss = cross_entropy %logits, %y
       %accuracy = accuracy %logits, %y
       %one = constant 1 : i32[1]
       %seen.new = add %seen, %one
       return %loss, %accuracy, %seen.new
     }
-    func @eval(%x: f32[4,2], %y: i32[4], param %w1: f32[2,6], param %b1: f32[6],
-        param %w2: f32[6,2]) -> (%accuracy: f32) {
+    func @eval(%x: f32[4,2], %y: i32[4], param %w1: f32[2,16], param %b1: f32[16],
+        param %w2: f32[16,16], param %w3: f32[16,2]) -> (%accuracy: f32) {
       %h0 = linear %x, %w1, %b1
       %h1 = tanh %h0
-      %h2 = sine %h1
-      %logits = linear %h2, %w2
+      %h2 = linear %h1, %w2
+      %h3 = sine %h2
+      %h4 = linear %h3, %w2
+      %h5 = tanh %h4
+      %logits = linear %h5, %w3
       %accuracy = accuracy %logits, %y
       return %accuracy
     }
@@ -206,7 +213,7 @@ struct RunVerbTests {
     #expect(result.output.contains("%loss") && result.output.contains("%grad.w1"))
     let saved = try Npz.decode(try work.bytes("out.npz"), name: "out.npz")
     #expect(
-      saved.map(\.name) == ["loss", "accuracy", "grad.w1", "grad.b1", "grad.w2", "seen"])
+      saved.map(\.name) == ["loss", "accuracy", "grad.w1", "grad.b1", "grad.w2", "grad.w3", "seen"])
     #expect(saved.last?.tensor.integers == [1])
     // The step goes on from what it wrote.
     let again = runCommand(
@@ -223,7 +230,7 @@ struct RunVerbTests {
       return result.error
     }
     #expect(error("scle").contains("@main has no argument %scle; did you mean '%scale'?"))
-    #expect(error("17").contains("@main has 8 arguments, none at position 17"))
+    #expect(error("17").contains("@main has 9 arguments, none at position 17"))
     #expect(error("x").contains("x.npy holds f32[24,2], but %x is f32[4,2]"))
   }
 }
