@@ -98,7 +98,7 @@ struct TrainVerbTests {
     let tight = runCommand(
       work.training(
         "--epochs", "3", "--optimizer", "adamw", "--seed", "4", "-o", work.path("b.safetensors"),
-        "--budget", "60%", "--threads", "1", "--json"))
+        "--budget", "min", "--threads", "1", "--json"))
     #expect(tight.status == .done, "\(tight.error)")
     #expect(tight.output.contains("\"interrupted\":false"))
     #expect(try work.bytes("a.safetensors") == work.bytes("b.safetensors"))
@@ -274,7 +274,7 @@ struct CompileVerbTests {
   @Test func emitsEverythingAndTakesItsPlanBack() throws {
     let work = try Workplace()
     let result = runCommand(
-      "compile", work.path("net.ir"), "--budget", "60%", "--emit", "c,lib,exe,ir,plan,report", "-o",
+      "compile", work.path("net.ir"), "--budget", "min", "--emit", "c,lib,exe,ir,plan,report", "-o",
       work.path("out"), "--json")
     #expect(result.status == .done, "\(result.error)")
     let names = [
@@ -320,7 +320,7 @@ struct ProfileVerbTests {
     let costs = try MeasuredCosts.read(json: try work.bytes("costs.json"))
     #expect(!costs.isEmpty && costs.values.allSatisfy { $0 >= 0 })
     let compiled = runCommand(
-      "compile", work.path("net.ir"), "--costs", work.path("costs.json"), "--budget", "60%", "-o",
+      "compile", work.path("net.ir"), "--costs", work.path("costs.json"), "--budget", "min", "-o",
       work.path("out"))
     #expect(
       compiled.status == .done && !compiled.error.contains("has no cost"), "\(compiled.error)")
