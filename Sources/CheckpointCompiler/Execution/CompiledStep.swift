@@ -34,6 +34,7 @@ public final class CompiledStep {
       UnsafeMutableRawPointer, UnsafeMutablePointer<Double>
     ) -> Int32
 
+  private let resultTypes: [TensorType]
   private let library: DynamicLibrary
   private let entry: UnsafeMutableRawPointer
   private let setThreadCount: UnsafeMutableRawPointer?
@@ -84,10 +85,11 @@ public final class CompiledStep {
     isProfiled = defines.contains("CKC_PROFILE")
     kernelNs = isProfiled ? Array(repeating: 0, count: KernelOrder(function).kernels.count) : []
     arguments = function.argumentTypes.map { GuardedBuffer(byteCount: $0.sizeBytes) }
-    let types = function.resultTypes
+    let resultTypes = function.resultTypes
+    self.resultTypes = resultTypes
     results = function.results.indices.map { index in
       function.results[index].updatedArgument == nil
-        ? GuardedBuffer(byteCount: types[index].sizeBytes) : nil
+        ? GuardedBuffer(byteCount: resultTypes[index].sizeBytes) : nil
     }
     arena = GuardedBuffer(byteCount: arenaBytes)
     let (arguments, results) = (arguments, results)
@@ -175,7 +177,7 @@ public final class CompiledStep {
   /// The value of the result at an index; of an update, the present value of what it updates.
   public func result(_ index: Int) -> Tensor {
     if let argument = function.results[index].updatedArgument { return self.argument(argument) }
-    return Tensor(function.resultTypes[index], bytes: Array(results[index]!.bytes))
+    return Tensor(resultTypes[index], bytes: Array(results[index]!.bytes))
   }
 
   /// The number that a scalar result holds.

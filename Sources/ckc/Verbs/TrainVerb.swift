@@ -5,14 +5,10 @@ import Foundation
 
 /// Compiles a training step, runs it over data, and saves what it has learnt.
 enum TrainVerb {
-  static func run(_ arguments: Arguments, console: Console) throws {
-    let interrupt = Interrupt()
-    try run(arguments, console: console) { interrupt.isRequested }
-  }
-
-  /// Trains until `isInterrupted`, which is asked after every step, says that it should end.
+  /// Trains until `isInterrupted`, which is asked after every step, says that it should end; by
+  /// default Ctrl-C does.
   static func run(
-    _ arguments: Arguments, console: Console, isInterrupted: () -> Bool
+    _ arguments: Arguments, console: Console, isInterrupted: (() -> Bool)? = nil
   ) throws {
     let setup = TrainingSetup(arguments)
     var job = try GraphJob(
@@ -65,7 +61,13 @@ enum TrainVerb {
     var session = TrainingSession(
       trainer: trainer, evaluator: evaluator, epochCount: setup.epochCount, path: path,
       console: console, isJSON: arguments.isJSON)
-    try session.run(isInterrupted: isInterrupted)
+    if let isInterrupted {
+      try session.run(isInterrupted: isInterrupted)
+    } else {
+      // Not before: until there is something to save, Ctrl-C should simply end the command.
+      let interrupt = Interrupt()
+      try session.run { interrupt.isRequested }
+    }
     session.report(compilation)
   }
 }
@@ -191,6 +193,7 @@ private struct TrainingSession {
   private var isInterrupted = false
   private var seconds = 0.0
   private var hasWarned = false
+  private var savedStep: Int?
 
   init(
     trainer: Trainer, evaluator: Evaluator?, epochCount: Int, path: String, console: Console,
@@ -270,7 +273,9 @@ private struct TrainingSession {
     console.print(line + "\n")
   }
 
-  private func save() throws {
+  private mutating func save() throws {
+    guard savedStep != trainer.position.step else { return }
+    savedStep = trainer.position.step
     try writeFileAtomically(try trainer.state.encode(name: path), to: path)
   }
 
