@@ -91,7 +91,7 @@ public final class CompiledStep {
       function.results[index].updatedArgument == nil
         ? GuardedBuffer(byteCount: resultTypes[index].sizeBytes) : nil
     }
-    arena = GuardedBuffer(byteCount: arenaBytes)
+    arena = GuardedBuffer(byteCount: arenaBytes, guardByteCount: 4096)
     let (arguments, results) = (arguments, results)
     inputPointers = PointerList(interface.inputs.map { arguments[$0] })
     parameterPointers = PointerList(interface.parameters.map { arguments[$0] })

@@ -297,8 +297,8 @@ private struct TrainingSession {
         "stopped after step \(position.step), in epoch \(position.epoch + 1); "
           + "--resume \(path) goes on from there\n")
     }
-    console.print(
-      "saved \(path): \(position.step) steps, arena \(describeBytes(trainer.step.arenaBytes))\n")
+    let steps = position.step == 1 ? "1 step" : "\(position.step) steps"
+    console.print("saved \(path): \(steps), arena \(describeBytes(trainer.step.arenaBytes))\n")
   }
 
   private mutating func warnIfNotFinite(_ loss: Double, _ bar: ProgressBar) {
