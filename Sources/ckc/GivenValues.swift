@@ -6,6 +6,8 @@ import Foundation
 /// Values from `--input` and `--inputs`, by argument.
 struct GivenValues {
   private let values: [(name: String, source: String, tensor: Tensor)]
+  /// The number of values that `--inputs` gave.
+  private let archivedCount: Int
 
   /// Reads the files.
   init(_ arguments: Arguments) throws {
@@ -15,6 +17,7 @@ struct GivenValues {
         values.append((entry.name, "\(path): '\(entry.name)'", entry.tensor))
       }
     }
+    archivedCount = values.count
     for (name, path) in arguments.bindings(.input) {
       values.append((name, path, try Npy.decode(try readFile(path), name: path)))
     }
@@ -23,11 +26,18 @@ struct GivenValues {
 
   /// The values of the arguments of a function; a later one counts where one is given twice.
   ///
+  /// What `run --save` wrote holds results as well; those are passed over.
+  ///
   /// - Throws: An error for names and positions that do not exist, and values of another type.
   func resolved(for function: Function) throws(Diagnostic) -> [Int: Tensor] {
     var resolved: [Int: Tensor] = [:]
-    for (name, source, tensor) in values {
+    for (place, (name, source, tensor)) in values.enumerated() {
       let plain = name.hasPrefix("%") ? String(name.dropFirst()) : name
+      if place < archivedCount, function.argument(named: plain) == nil,
+        function.results.contains(where: { $0.name == plain })
+      {
+        continue
+      }
       let index = try GivenValues.index(plain, source, function)
       resolved[index] = try tensor.exactly(
         function.argumentType(index), source: source, target: "%\(function.argumentName(index))")

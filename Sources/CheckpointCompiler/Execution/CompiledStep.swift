@@ -34,6 +34,7 @@ public final class CompiledStep {
       UnsafeMutableRawPointer, UnsafeMutablePointer<Double>
     ) -> Int32
 
+  private let resultTypes: [TensorType]
   private let library: DynamicLibrary
   private let entry: UnsafeMutableRawPointer
   private let setThreadCount: UnsafeMutableRawPointer?
@@ -95,12 +96,13 @@ public final class CompiledStep {
     setThreadCount = hasOpenMP ? try? library.symbol("omp_set_num_threads") : nil
     kernelNs = isProfiled ? Array(repeating: 0, count: KernelOrder(function).kernels.count) : []
     arguments = function.argumentTypes.map { GuardedBuffer(byteCount: $0.sizeBytes) }
-    let types = function.resultTypes
+    let resultTypes = function.resultTypes
+    self.resultTypes = resultTypes
     results = function.results.indices.map { index in
       function.results[index].updatedArgument == nil
-        ? GuardedBuffer(byteCount: types[index].sizeBytes) : nil
+        ? GuardedBuffer(byteCount: resultTypes[index].sizeBytes) : nil
     }
-    arena = GuardedBuffer(byteCount: arenaBytes)
+    arena = GuardedBuffer(byteCount: arenaBytes, guardByteCount: 4096)
     let (arguments, results) = (arguments, results)
     inputPointers = PointerList(interface.inputs.map { arguments[$0] })
     parameterPointers = PointerList(interface.parameters.map { arguments[$0] })
@@ -186,7 +188,7 @@ public final class CompiledStep {
   /// The value of the result at an index; of an update, the present value of what it updates.
   public func result(_ index: Int) -> Tensor {
     if let argument = function.results[index].updatedArgument { return self.argument(argument) }
-    return Tensor(function.resultTypes[index], bytes: Array(results[index]!.bytes))
+    return Tensor(resultTypes[index], bytes: Array(results[index]!.bytes))
   }
 
   /// The number that a scalar result holds.

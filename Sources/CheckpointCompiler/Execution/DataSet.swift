@@ -67,7 +67,8 @@ package struct DataSet: Sendable {
       }
       guard batchCount > 0, type.shape[0].isMultiple(of: batchCount) else {
         throw Diagnostic(
-          "the first extent of %\(name) is \(type.shape[0]), no multiple of the batch of \(batchCount)")
+          "the first extent of %\(name) is \(type.shape[0]), no multiple of the batch of \(batchCount)"
+        )
       }
       let shape = given.tensor.type.shape
       guard shape.count == type.rank, shape.dropFirst() == type.shape.dropFirst() else {

@@ -45,9 +45,11 @@ extension Compilation {
 
       #include "\(name).h"
 
+      enum contents { CONSTANT, RANDOM_F32, RANDOM_F64, RANDOM_BF16 };
+
       typedef struct {
         size_t bytes;
-        enum { CONSTANT, RANDOM_F32, RANDOM_F64, RANDOM_BF16 } kind;
+        enum contents kind;
         size_t element_bytes;
         unsigned char element[8];
       } buffer;

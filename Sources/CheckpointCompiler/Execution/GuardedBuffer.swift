@@ -8,17 +8,18 @@ final class GuardedBuffer {
   let address: UnsafeMutableRawPointer
   /// The number of bytes before the guard.
   let byteCount: Int
+  private let guardByteCount: Int
   private static let alignment = 64
-  private static let guardByteCount = 64
   private static let guardByte: UInt8 = 0xC7
 
   /// Memory of zeros.
-  init(byteCount: Int) {
+  init(byteCount: Int, guardByteCount: Int = 64) {
     self.byteCount = byteCount
+    self.guardByteCount = guardByteCount
     address = .allocate(
-      byteCount: byteCount + GuardedBuffer.guardByteCount, alignment: GuardedBuffer.alignment)
+      byteCount: byteCount + guardByteCount, alignment: GuardedBuffer.alignment)
     memset(address, 0, byteCount)
-    memset(address + byteCount, Int32(GuardedBuffer.guardByte), GuardedBuffer.guardByteCount)
+    memset(address + byteCount, Int32(GuardedBuffer.guardByte), guardByteCount)
   }
 
   deinit { address.deallocate() }
@@ -30,7 +31,7 @@ final class GuardedBuffer {
 
   /// Whether the bytes after the end are as they were.
   var guardIsIntact: Bool {
-    UnsafeRawBufferPointer(start: address + byteCount, count: GuardedBuffer.guardByteCount)
+    UnsafeRawBufferPointer(start: address + byteCount, count: guardByteCount)
       .allSatisfy { $0 == GuardedBuffer.guardByte }
   }
 

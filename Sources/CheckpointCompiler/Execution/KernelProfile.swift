@@ -1,4 +1,9 @@
 // Measured times of kernels, by what they do.
+//
+// Problem     Clocks tick in steps that are longer than a small kernel takes, and now and then the
+//             system takes the processor away.
+// Method      Many runs, as many as fit in some time; the mean without the longest tenth keeps what
+//             the ticks average to, and drops the interruptions.
 
 /// What one kind of kernel costs.
 package struct KernelTime: Sendable {
@@ -8,7 +13,7 @@ package struct KernelTime: Sendable {
   package var name: String
   /// How many kernels of the kind the step runs.
   package var count: Int
-  /// The median of its times in nanoseconds.
+  /// Its usual time in nanoseconds.
   package var measuredNs: Double
   /// The planner's estimate in nanoseconds.
   package var predictedNs: Double
@@ -19,11 +24,11 @@ package struct KernelTime: Sendable {
 /// - Parameters:
 ///   - step: A step that was compiled with `CKC_PROFILE`.
 ///   - target: The machine for the estimates.
-///   - repetitions: How often the step runs; some runs before those are not counted.
-///   - prepare: Sets the inputs before a run.
+///   - seconds: How long to measure; the step runs 15 times at least and 1000 times at most.
+///   - prepare: Sets the arguments before a run.
 /// - Returns: The times of the kinds, in the order in which they first run.
 package func kernelTimes(
-  of step: CompiledStep, target: Target, repetitions: Int, prepare: (Int) -> Void
+  of step: CompiledStep, target: Target, seconds: Double, prepare: () -> Void
 ) -> [KernelTime] {
   let function = step.function
   let kernels = KernelOrder(function).kernels
@@ -46,21 +51,25 @@ package func kernelTimes(
         predictedNs: model.timeNs(of: kernel, in: function)))
   }
   var samples = Array(repeating: [Double](), count: times.count)
-  let warmUpCount = 2
-  for run in 0..<(warmUpCount + repetitions) {
-    prepare(run)
+  let clock = ContinuousClock()
+  let (warmUpCount, runsMin, runsMax) = (2, 15, 1000)
+  let end = clock.now + .seconds(seconds)
+  var run = -warmUpCount
+  while run < runsMin || (run < runsMax && clock.now < end) {
+    prepare()
     step.run()
-    guard run >= warmUpCount else { continue }
-    for (kernel, kind) in kindOf.enumerated() { samples[kind].append(step.kernelNs[kernel]) }
+    if run >= 0 {
+      for (kernel, kind) in kindOf.enumerated() { samples[kind].append(step.kernelNs[kernel]) }
+    }
+    run += 1
   }
-  for kind in times.indices { times[kind].measuredNs = median(samples[kind]) }
+  for kind in times.indices { times[kind].measuredNs = usual(samples[kind]) }
   return times
 }
 
-/// The middle of some numbers; 0 where there are none.
-func median(_ numbers: [Double]) -> Double {
+/// The mean of some numbers without the largest tenth of them; 0 where there are none.
+func usual(_ numbers: [Double]) -> Double {
   guard !numbers.isEmpty else { return 0 }
-  let sorted = numbers.sorted()
-  let middle = sorted.count / 2
-  return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+  let kept = numbers.sorted().prefix(max(1, numbers.count - numbers.count / 10))
+  return kept.reduce(0, +) / Double(kept.count)
 }

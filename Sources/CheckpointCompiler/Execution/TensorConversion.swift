@@ -9,6 +9,7 @@ extension Tensor {
   ///   - dtype: The dtype of the result.
   ///   - source: What to call this tensor in messages.
   ///   - target: What to call the result.
+  /// - Returns: The converted tensor.
   /// - Throws: An error that names the first number that the dtype does not hold.
   package func exactly(
     _ dtype: DType, source: String, target: String

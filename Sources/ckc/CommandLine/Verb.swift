@@ -111,8 +111,10 @@ extension Verb {
       VerbDefinition(
         summary: "compile, execute once and write the results",
         details: """
-          Inputs that are not given are zero; parameters and state start from --inputs, from \
-          their initial values in the graph, or from --seed.
+          Inputs that are not given are zero, but %key is the seed and 0, and %lr the usual \
+          learning rate; parameters and state start from --inputs, from their initial values in \
+          the graph, or from --seed. Results are written in their order, then parameters and \
+          state that the step updates, under their own names: --inputs takes them again.
           """,
         operands: [Verb.graphOperand],
         examples: [
@@ -123,8 +125,13 @@ extension Verb {
         summary: "compile, train and save the weights",
         details: """
           Trains for a number of epochs over the data, shuffled by --seed, and saves parameters \
-          and optimizer state as safetensors. Ctrl-C stops after the current step and saves; \
-          --resume continues from there as if it had not stopped.
+          and optimizer state as safetensors, to NAME.safetensors unless -o says otherwise. The \
+          first dimension of the inputs is the batch; data have more rows. %key gets the seed and \
+          the step, %lr the learning rate. --eval runs @eval where the file has it, otherwise the \
+          forward part of the graph, and prints the mean of every scalar result. Ctrl-C stops \
+          after the current step and saves; --resume continues from there as if it had not \
+          stopped, or starts from weights of another origin. The saved bytes depend neither on \
+          the budget nor on --threads.
           """,
         operands: [Verb.graphOperand],
         examples: [
@@ -137,8 +144,10 @@ extension Verb {
       VerbDefinition(
         summary: "check gradients, plan and memory by running",
         details: """
-          Compares gradients with central differences in f64, the results of the plan with those \
-          of keeping everything, bit by bit, and the measured high-water mark with ARENA_BYTES.
+          Compares gradients with central differences in f64; the results of the plan with those \
+          of keeping everything, bit by bit, over three steps, with one thread and several, and \
+          with memory overwritten before it is first written; and the measured high-water mark \
+          with ARENA_BYTES. Inputs that are not given are random. Status 1 if a check fails.
           """,
         operands: [Verb.graphOperand],
         examples: [("ckc check net.ir --budget min", "all checks at the smallest budget")])

@@ -12,7 +12,7 @@ enum CheckVerb {
     guard let compilation = try job.compile(console: console) else { return .done }
     var check = StepCheck(
       job: job, compilation: compilation, given: given, driver: driver, seed: arguments.seed,
-      threads: max(2, arguments.threadCount))
+      threads: min(max(2, arguments.threadCount), job.options.target.threadsMax))
     try check.gradients(tolerance: tolerance)
     try check.plan()
     let hasPassed = check.outcomes.allSatisfy { $0.isPassed != false }
@@ -174,16 +174,16 @@ private struct StepCheck {
       }
       note(name, true, "\(what), bit by bit, over \(StepCheck.stepCount) steps")
     }
-    let counts = "1 and \(threads) threads"
+    let (counts, threadCounts) =
+      threads > 1 ? ("1 and \(threads) threads", [1, threads]) : ("1 thread", [1])
     if other != nil {
-      compare("plan", step, threads: [1, threads], "equal to storing everything with \(counts)")
-      compare(
-        "storing everything", reference, threads: [threads], "equal with \(counts)")
+      compare("plan", step, threads: threadCounts, "equal to storing everything with \(counts)")
+      compare("storing everything", reference, threads: [threads], "equal with \(counts)")
     } else {
-      compare("plan", step, threads: [1, threads], "the text is a plan: equal with \(counts)")
+      compare("plan", step, threads: threadCounts, "the text is a plan: equal with \(counts)")
     }
     compare(
-      "poisoned memory", poisoned, threads: [1, threads],
+      "poisoned memory", poisoned, threads: threadCounts,
       "equal where memory is overwritten before it is first written")
     memory(planned, step: step, poisoned: poisoned, reference: reference, inputs: inputs[0])
   }
@@ -222,8 +222,10 @@ extension Compilation {
       guard words.count >= 3, words[0] == "#define", words[1] == "\(name)_ARENA_BYTES" else {
         continue
       }
-      return Int(words[2].prefix { $0.isNumber })
-        ?? Int(words[2].drop { $0 == "(" }.prefix { $0.isNumber })
+      // The number may be cast: ((size_t)512).
+      let value = words[2...].joined(separator: " ")
+      let digits = value.split { !("0"..."9").contains($0) }
+      return digits.last.flatMap { Int($0) }
     }
     return nil
   }

@@ -4,7 +4,7 @@ import CheckpointCompiler
 
 /// Measures every kernel of a graph on this machine.
 enum ProfileVerb {
-  private static let repetitions = 15
+  private static let seconds = 1.0
   private static let rowsMax = 20
 
   static func run(_ arguments: Arguments, console: Console) throws {
@@ -22,9 +22,7 @@ enum ProfileVerb {
       .map { ($0, examples.value(ofArgument: $0, of: function, step: 0)) }
     for (index, value) in inputs { step.setArgument(index, to: value) }
     let start = step.argumentValues
-    let times = kernelTimes(
-      of: step, target: job.options.target, repetitions: repetitions
-    ) { _ in
+    let times = kernelTimes(of: step, target: job.options.target, seconds: seconds) {
       // Weights that drift away would change what branches and denormals cost.
       for (index, value) in start.enumerated() { step.setArgument(index, to: value) }
     }

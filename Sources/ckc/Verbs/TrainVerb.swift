@@ -5,14 +5,10 @@ import Foundation
 
 /// Compiles a training step, runs it over data, and saves what it has learnt.
 enum TrainVerb {
-  static func run(_ arguments: Arguments, console: Console) throws {
-    let interrupt = Interrupt()
-    try run(arguments, console: console) { interrupt.isRequested }
-  }
-
-  /// Trains until `isInterrupted`, which is asked after every step, says that it should end.
+  /// Trains until `isInterrupted`, which is asked after every step, says that it should end; by
+  /// default Ctrl-C does.
   static func run(
-    _ arguments: Arguments, console: Console, isInterrupted: () -> Bool
+    _ arguments: Arguments, console: Console, isInterrupted: (() -> Bool)? = nil
   ) throws {
     let setup = TrainingSetup(arguments)
     var job = try GraphJob(
@@ -43,12 +39,14 @@ enum TrainVerb {
     let step = try CompiledStep(compilation, driver: driver)
     step.setThreads(arguments.threadCount)
     let position = try setup.start(step, data: data, console: console)
-    let usualRate = (job.options.optimizer ?? .sgd(weightDecay: 0)).usualLearningRate
-    if function.arguments.indices.contains(where: { function.isLearningRate($0) }) {
-      _ = arguments.number(.learningRate)
+    var learningRate = (job.options.optimizer ?? .sgd(weightDecay: 0)).usualLearningRate
+    // Where no input takes it, --lr stays unread, which is reported.
+    if function.arguments.indices.contains(where: { function.isLearningRate($0) }),
+      let given = arguments.number(.learningRate)
+    {
+      learningRate = given
     }
-    let trainer = Trainer(
-      step, data: data, position: position, learningRate: setup.learningRate ?? usualRate)
+    let trainer = Trainer(step, data: data, position: position, learningRate: learningRate)
     var evaluator: Evaluator?
     if !evaluationTensors.isEmpty {
       evaluator = try TrainingSetup.evaluator(
@@ -63,7 +61,13 @@ enum TrainVerb {
     var session = TrainingSession(
       trainer: trainer, evaluator: evaluator, epochCount: setup.epochCount, path: path,
       console: console, isJSON: arguments.isJSON)
-    try session.run(isInterrupted: isInterrupted)
+    if let isInterrupted {
+      try session.run(isInterrupted: isInterrupted)
+    } else {
+      // Not before: until there is something to save, Ctrl-C should simply end the command.
+      let interrupt = Interrupt()
+      try session.run { interrupt.isRequested }
+    }
     session.report(compilation)
   }
 }
@@ -71,13 +75,11 @@ enum TrainVerb {
 /// What the command line says about a training run.
 private struct TrainingSetup {
   let epochCount: Int
-  let learningRate: Double?
   let seed: UInt64?
   let resumePath: String?
 
   init(_ arguments: Arguments) {
     epochCount = arguments.integer(.epochs) ?? 1
-    learningRate = arguments.number(.learningRate)
     seed = arguments.integer(.seed).map { UInt64($0) }
     resumePath = arguments.text(.resume)
   }
@@ -191,6 +193,7 @@ private struct TrainingSession {
   private var isInterrupted = false
   private var seconds = 0.0
   private var hasWarned = false
+  private var savedStep: Int?
 
   init(
     trainer: Trainer, evaluator: Evaluator?, epochCount: Int, path: String, console: Console,
@@ -270,7 +273,9 @@ private struct TrainingSession {
     console.print(line + "\n")
   }
 
-  private func save() throws {
+  private mutating func save() throws {
+    guard savedStep != trainer.position.step else { return }
+    savedStep = trainer.position.step
     try writeFileAtomically(try trainer.state.encode(name: path), to: path)
   }
 
@@ -292,8 +297,8 @@ private struct TrainingSession {
         "stopped after step \(position.step), in epoch \(position.epoch + 1); "
           + "--resume \(path) goes on from there\n")
     }
-    console.print(
-      "saved \(path): \(position.step) steps, arena \(describeBytes(trainer.step.arenaBytes))\n")
+    let steps = position.step == 1 ? "1 step" : "\(position.step) steps"
+    console.print("saved \(path): \(steps), arena \(describeBytes(trainer.step.arenaBytes))\n")
   }
 
   private mutating func warnIfNotFinite(_ loss: Double, _ bar: ProgressBar) {
