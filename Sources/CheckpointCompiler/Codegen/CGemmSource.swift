@@ -71,13 +71,18 @@ enum CGemmSource {
   private static let prologue = """
 
     /* Contractions. */
+    #if defined(__GNUC__) || defined(__clang__)
+    #define CKC_UNUSED __attribute__((unused))
+    #else
+    #define CKC_UNUSED
+    #endif
     #ifdef _OPENMP
     #include <omp.h>
     #define CKC_OMP(x) _Pragma(#x)
-    static inline ptrdiff_t ckc_thread(void) { return omp_get_thread_num(); }
+    CKC_UNUSED static inline ptrdiff_t ckc_thread(void) { return omp_get_thread_num(); }
     #else
     #define CKC_OMP(x)
-    static inline ptrdiff_t ckc_thread(void) { return 0; }
+    CKC_UNUSED static inline ptrdiff_t ckc_thread(void) { return 0; }
     #endif
     /* Sums of products may use fused multiply-adds, here and nowhere else. */
     #if defined(__clang__)
@@ -135,7 +140,7 @@ enum CGemmSource {
     #define CKC_LOAD_2 \
       const V b0 = *(const U *)(const void *)b, b1 = *(const U *)(const void *)(b + lanes);
     #define CKC_TILE(NAME, TYPE, ROWS, N, RS, KS) \
-      CKC_CONTRACT static void NAME( \
+      CKC_UNUSED CKC_CONTRACT static void NAME( \
         ptrdiff_t depth, const TYPE *CKC_RESTRICT a, const TYPE *CKC_RESTRICT b, \
         TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
@@ -178,7 +183,7 @@ enum CGemmSource {
       CKC_TILES(ckc_tile_along_##NAME, TYPE, \#(depthStride), 1) \
       CKC_TILES(ckc_tile_short_##NAME, TYPE, \#(shortDepthStride), 1) \
       CKC_TILES(ckc_tile_across_##NAME, TYPE, 1, CKC_GEMM_ROWS) \
-      static void ckc_gemm_##NAME( \
+      CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
         const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
@@ -210,7 +215,7 @@ enum CGemmSource {
       }
     #else
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
-      static void ckc_gemm_##NAME( \
+      CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
         const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
@@ -235,57 +240,59 @@ enum CGemmSource {
 
   private static let packing = #"""
 
-    /* Packing: at[i] is where lane i starts in src, -1 where it is zero; `run` depths follow. */
+    /* Packing a block: lane l at depth k is src[at + l * ls + k * ks] where it is inside, else 0. */
     #define CKC_PACK(NAME, COMPUTE, STORED, TYPE) \
-      static inline void ckc_pack_along_##NAME( \
-        const STORED *CKC_RESTRICT src, const ptrdiff_t *at, ptrdiff_t count, ptrdiff_t run, \
-        ptrdiff_t step, TYPE *CKC_RESTRICT panel, ptrdiff_t stride) \
+      CKC_UNUSED static inline void ckc_pack_along_##NAME( \
+        const STORED *CKC_RESTRICT src, ptrdiff_t at, const ptrdiff_t ks, ptrdiff_t run, \
+        ptrdiff_t k0, ptrdiff_t k1, TYPE *CKC_RESTRICT panel) \
       { \
-        for (ptrdiff_t i = 0; i < count; ++i) { \
-          TYPE *const p = panel + i * stride; \
-          if (at[i] < 0) { \
-            for (ptrdiff_t k = 0; k < run; ++k) p[k] = 0; \
-          } else if (step == 1) { \
-            const STORED *const s = src + at[i]; \
-            for (ptrdiff_t k = 0; k < run; ++k) p[k] = CKC_LOAD_##NAME(s[k]); \
-          } else { \
-            const STORED *const s = src + at[i]; \
-            for (ptrdiff_t k = 0; k < run; ++k) p[k] = CKC_LOAD_##NAME(s[k * step]); \
-          } \
-        } \
+        if (k0 >= k1) k0 = k1 = 0; \
+        for (ptrdiff_t k = 0; k < k0; ++k) panel[k] = 0; \
+        for (ptrdiff_t k = k0; k < k1; ++k) panel[k] = CKC_LOAD_##NAME(src[at + k * ks]); \
+        for (ptrdiff_t k = k1; k < run; ++k) panel[k] = 0; \
       } \
-      static inline void ckc_pack_across_##NAME( \
-        const STORED *CKC_RESTRICT src, const ptrdiff_t *at, ptrdiff_t count, ptrdiff_t run, \
-        ptrdiff_t step, TYPE *CKC_RESTRICT panel, const ptrdiff_t width) \
+      CKC_UNUSED static inline void ckc_pack_across_##NAME( \
+        const STORED *CKC_RESTRICT src, ptrdiff_t at, const ptrdiff_t ls, const ptrdiff_t ks, \
+        ptrdiff_t lanes, ptrdiff_t l0, ptrdiff_t l1, ptrdiff_t run, ptrdiff_t k0, ptrdiff_t k1, \
+        TYPE *CKC_RESTRICT panel, const ptrdiff_t width) \
       { \
-        int joined = at[0] >= 0; \
-        for (ptrdiff_t i = 1; i < count; ++i) joined &= at[i] == at[0] + i; \
-        if (joined && count == width) { \
-          const STORED *s = src + at[0]; \
+        if (l0 >= l1 || k0 >= k1) l0 = l1 = k0 = k1 = 0; \
+        if (lanes == width && k0 == k1) { \
           for (ptrdiff_t k = 0; k < run; ++k) { \
-            for (ptrdiff_t i = 0; i < width; ++i) { \
-              panel[k * width + i] = CKC_LOAD_##NAME(s[k * step + i]); \
+            for (ptrdiff_t l = 0; l < width; ++l) panel[k * width + l] = 0; \
+          } \
+          return; \
+        } \
+        for (ptrdiff_t k = 0; k < k0; ++k) { \
+          for (ptrdiff_t l = 0; l < lanes; ++l) panel[k * width + l] = 0; \
+        } \
+        for (ptrdiff_t k = k1; k < run; ++k) { \
+          for (ptrdiff_t l = 0; l < lanes; ++l) panel[k * width + l] = 0; \
+        } \
+        if (ls == 1 && l0 == 0 && l1 == width) { \
+          for (ptrdiff_t k = k0; k < k1; ++k) { \
+            for (ptrdiff_t l = 0; l < width; ++l) { \
+              panel[k * width + l] = CKC_LOAD_##NAME(src[at + k * ks + l]); \
             } \
           } \
-        } else if (joined) { \
-          const STORED *s = src + at[0]; \
-          for (ptrdiff_t k = 0; k < run; ++k) { \
-            for (ptrdiff_t i = 0; i < count; ++i) { \
-              panel[k * width + i] = CKC_LOAD_##NAME(s[k * step + i]); \
+        } else if (ls == 1) { \
+          for (ptrdiff_t k = k0; k < k1; ++k) { \
+            for (ptrdiff_t l = 0; l < l0; ++l) panel[k * width + l] = 0; \
+            for (ptrdiff_t l = l0; l < l1; ++l) { \
+              panel[k * width + l] = CKC_LOAD_##NAME(src[at + k * ks + l]); \
             } \
-            for (ptrdiff_t i = count; i < width; ++i) panel[k * width + i] = 0; \
+            for (ptrdiff_t l = l1; l < lanes; ++l) panel[k * width + l] = 0; \
           } \
         } else { \
           /* Few depths at a time, so that the lines of the panel stay near. */ \
-          for (ptrdiff_t k0 = 0; k0 < run; k0 += 16) { \
-            const ptrdiff_t k1 = run - k0 < 16 ? run : k0 + 16; \
-            for (ptrdiff_t i = 0; i < width; ++i) { \
-              if (i >= count || at[i] < 0) { \
-                for (ptrdiff_t k = k0; k < k1; ++k) panel[k * width + i] = 0; \
+          for (ptrdiff_t n0 = k0; n0 < k1; n0 += 16) { \
+            const ptrdiff_t n1 = k1 - n0 < 16 ? k1 : n0 + 16; \
+            for (ptrdiff_t l = 0; l < lanes; ++l) { \
+              if (l < l0 || l >= l1) { \
+                for (ptrdiff_t k = n0; k < n1; ++k) panel[k * width + l] = 0; \
               } else { \
-                const STORED *const s = src + at[i]; \
-                for (ptrdiff_t k = k0; k < k1; ++k) { \
-                  panel[k * width + i] = CKC_LOAD_##NAME(s[k * step]); \
+                for (ptrdiff_t k = n0; k < n1; ++k) { \
+                  panel[k * width + l] = CKC_LOAD_##NAME(src[at + l * ls + k * ks]); \
                 } \
               } \
             } \

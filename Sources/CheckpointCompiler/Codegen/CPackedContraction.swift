@@ -23,83 +23,143 @@ extension CPart {
 
   // MARK: Packing
 
-  /// The depth loops for packing: the innermost one never moves the window.
-  private var depthLoops: [Loop] {
-    let moves = part.depth.last!.movesWindow
-    return moves
-      ? part.depth + [Loop(extent: 1, steps: Array(repeating: 0, count: part.axes.count))]
-      : part.depth
+  /// Loops as one operand sees them: strides of the others are left out, so that more can be merged.
+  private func seen(_ loops: [Loop], by operand: Contraction.Operand) -> [Loop] {
+    let seen = merged(
+      loops.map { loop in
+        operand == .first
+          ? Loop(extent: loop.extent, first: loop.first, steps: loop.steps)
+          : Loop(extent: loop.extent, second: loop.second)
+      })
+    return seen.isEmpty
+      ? [Loop(extent: 1, steps: Array(repeating: 0, count: part.axes.count))] : seen
   }
 
   /// A function that packs a panel of rows or a tile of columns.
+  ///
+  /// Blocks of lanes by depths are copied at once: as far as the innermost loops of both go, and, in a
+  /// window, as long as what lies inside the tensor is a rectangle of them.
   private func packing(
     _ suffix: String, _ lanes: [Loop], _ operand: Contraction.Operand,
     _ layout: CGemmSource.Layout
   ) -> String {
-    let isRows = suffix == "rows"
     let type = dtype.cCompute
-    let width = isRows ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
+    let width = suffix == "rows" ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
     let axes = operand == .first ? Array(part.axes.indices) : []
-    let depth = depthLoops
-    let inner = depth.count - 1
+    let lanes = seen(lanes, by: operand)
+    let depth = seen(part.depth, by: operand)
+    let (lane, inner) = (lanes.count - 1, depth.count - 1)
+
+    // Which axes a block moves along; where it cannot, it is one lane or one depth.
+    func moves(_ loop: Loop) -> [Int] { axes.filter { loop.steps[$0] != 0 } }
+    func isSimple(_ axis: Int) -> Bool { part.axes[axis].dilation == 1 }
+    var (laneMoves, depthMoves) = (moves(lanes[lane]), moves(depth[inner]))
+    var joinsLanes = laneMoves.allSatisfy(isSimple) && layout == .across
+    var joinsDepths = depthMoves.allSatisfy(isSimple)
+    if joinsLanes, joinsDepths, laneMoves.contains(where: depthMoves.contains) {
+      if depth[inner].extent > lanes[lane].extent { joinsLanes = false } else { joinsDepths = false }
+    }
+    if !joinsLanes { laneMoves = [] }
+    if !joinsDepths { depthMoves = [] }
+    func step(_ loop: Loop, _ moved: [Int]) -> Int {
+      moved.reduce(loop.stride(operand)) { $0 + loop.steps[$1] * part.axes[$1].stride }
+    }
+    let laneStep = step(lanes[lane], laneMoves)
+    let depthStep = step(depth[inner], depthMoves)
 
     var text = "static void \(name)_\(suffix)(\n"
     text += "  const \(dtype.cStorage) *CKC_RESTRICT src, ptrdiff_t base, ptrdiff_t start,"
     text += " ptrdiff_t count,\n  ptrdiff_t from, ptrdiff_t depth,"
     text += " \(type) *CKC_RESTRICT panel)\n{\n"
-    text += "  ptrdiff_t lane[\(width)] = {0}, at[\(width)] = {0};\n"
-    for axis in axes { text += "  ptrdiff_t q\(axis)[\(width)] = {0};\n" }
-    // Where each lane is.
+    text += "  ptrdiff_t first[\(width)], size[\(width)], place[\(width)], blocks = 0;\n"
+    for axis in axes { text += "  ptrdiff_t q\(axis)[\(width)];\n" }
     text += decoded("start", lanes, "i", indent: "  ")
-    text += "  for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    text += "    lane[l] = \(sum("base", lanes, "i") { $0.stride(operand) });\n"
+    text += "  for (ptrdiff_t l = 0; l < count; ++blocks) {\n"
+    text += "    first[blocks] = l;\n"
+    text += "    place[blocks] = \(sum("base", lanes, "i") { $0.stride(operand) });\n"
     for axis in axes {
       let value = sum("\(part.axes[axis].start)", lanes, "i") { $0.steps[axis] }
-      text += "    q\(axis)[l] = \(value);\n"
+      text += "    q\(axis)[blocks] = \(value);\n"
     }
-    if !lanes.isEmpty { text += "    ++i\(lanes.count - 1);\n" }
+    if joinsLanes {
+      text += "    ptrdiff_t joined = \(lanes[lane].extent) - i\(lane);\n"
+      text += "    if (joined > count - l) joined = count - l;\n"
+    } else {
+      text += "    const ptrdiff_t joined = 1;\n"
+    }
+    text += "    size[blocks] = joined;\n    l += joined;\n    i\(lane) += joined;\n"
     text += carried(lanes, "i", indent: "    ")
     text += "  }\n"
-    if lanes.isEmpty { text += "  (void)start;\n" }
-    // Runs along the innermost depth.
+
     text += decoded("from", depth, "k", indent: "  ")
     text += "  for (ptrdiff_t done = 0; done < depth;) {\n"
-    text += "    ptrdiff_t run = \(depth[inner].extent) - k\(inner);\n"
-    text += "    if (run > depth - done) run = depth - done;\n"
+    if joinsDepths {
+      text += "    ptrdiff_t run = \(depth[inner].extent) - k\(inner);\n"
+      text += "    if (run > depth - done) run = depth - done;\n"
+    } else {
+      text += "    const ptrdiff_t run = 1;\n"
+    }
     text += "    const ptrdiff_t move = \(sum("0", depth, "k") { $0.stride(operand) });\n"
-    var checks: [String] = []
-    var offsets = ""
     for axis in axes {
       text += "    const ptrdiff_t m\(axis) = \(sum("0", depth, "k") { $0.steps[axis] });\n"
-      checks.append(misses("p\(axis)", part.axes[axis]))
-      offsets += offset("p\(axis)", part.axes[axis])
     }
-    text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    for axis in axes { text += "      const ptrdiff_t p\(axis) = q\(axis)[l] + m\(axis);\n" }
-    let place = "lane[l] + move\(offsets)"
-    text += checks.isEmpty
-      ? "      at[l] = \(place);\n"
-      : "      at[l] = \(checks.joined(separator: " || ")) ? -1 : \(place);\n"
-    text += "    }\n"
-    let step = depth[inner].stride(operand)
+    text += "    for (ptrdiff_t s = 0; s < blocks; ++s) {\n"
+    text += ranges(axes, lanes[lane], laneMoves, depth[inner], depthMoves)
+    let offsets = axes.map { offset("p\($0)", part.axes[$0]) }.joined()
+    text += "      const ptrdiff_t at = place[s] + move\(offsets);\n"
     if let rowStride = layout.rowStride {
-      text += "    ckc_pack_along_\(dtype.name)(src, at, count, run, \(step), panel + done,"
-      text += " \(rowStride));\n"
+      text += "      ckc_pack_along_\(dtype.name)(src, at, \(depthStep), run, k_from, k_to,"
+      text += " panel + first[s] * \(rowStride) + done);\n"
     } else {
-      text += "    ckc_pack_across_\(dtype.name)(src, at, count, run, \(step),"
-      text += " panel + done * \(width), \(width));\n"
+      text += "      ckc_pack_across_\(dtype.name)(src, at, \(laneStep), \(depthStep), size[s],"
+      text += " l_from, l_to,\n        run, k_from, k_to,"
+      text += " panel + done * \(width) + first[s], \(width));\n"
     }
-    text += "    done += run;\n    k\(inner) += run;\n"
-    // A run ends at the end of the innermost loop or of the block.
+    text += "    }\n    done += run;\n    k\(inner) += run;\n"
     text += carried(depth, "k", indent: "    ")
     text += "  }\n"
-    if layout.rowStride != nil {
-      // Rows that do not exist meet real columns: their sums are not used, but are sums of numbers.
-      text += "  for (ptrdiff_t l = count; l < CKC_GEMM_ROWS; ++l) {\n"
-      text += "    for (ptrdiff_t k = 0; k < depth; ++k) panel[l * \(layout.rowStride!) + k] = 0;\n"
-      text += "  }\n"
+    // Lanes that do not exist: their sums are not used, but should be sums of numbers.
+    if let rowStride = layout.rowStride {
+      text += "  (void)size;\n"
+      text += "  for (ptrdiff_t l = count; l < \(width); ++l) {\n"
+      text += "    for (ptrdiff_t k = 0; k < depth; ++k) panel[l * \(rowStride) + k] = 0;\n  }\n"
+    } else {
+      text += "  if (count == \(width)) return;\n"
+      text += "  for (ptrdiff_t k = 0; k < depth; ++k) {\n"
+      text += "    for (ptrdiff_t l = count; l < \(width); ++l) panel[k * \(width) + l] = 0;\n  }\n"
     }
     return text + "}\n"
+  }
+
+  /// Lines that declare which lanes and depths of a block lie inside the tensor.
+  private func ranges(
+    _ axes: [Int], _ lane: Loop, _ laneMoves: [Int], _ depth: Loop, _ depthMoves: [Int]
+  ) -> String {
+    var text = ""
+    for axis in axes { text += "      const ptrdiff_t p\(axis) = q\(axis)[s] + m\(axis);\n" }
+    func bounds(_ name: String, _ whole: String, _ loop: Loop, _ moved: [Int]) {
+      let isFixed = moved.isEmpty
+      text += "      \(isFixed ? "const " : "")ptrdiff_t \(name)_from = 0;\n"
+      text += "      ptrdiff_t \(name)_to = \(whole);\n"
+      for axis in moved {
+        let (step, extent, p) = (loop.steps[axis], part.axes[axis].extent, "p\(axis)")
+        text += "      const ptrdiff_t \(name)f\(axis) = \(ceiling("-\(p)", step));\n"
+        text += "      const ptrdiff_t \(name)t\(axis) = \(ceiling("(\(extent) - \(p))", step));\n"
+        text += "      if (\(name)f\(axis) > \(name)_from) \(name)_from = \(name)f\(axis);\n"
+        text += "      if (\(name)t\(axis) < \(name)_to) \(name)_to = \(name)t\(axis);\n"
+      }
+    }
+    bounds("l", "size[s]", lane, laneMoves)
+    bounds("k", "run", depth, depthMoves)
+    for axis in axes where !laneMoves.contains(axis) && !depthMoves.contains(axis) {
+      text += "      if (\(misses("p\(axis)", part.axes[axis]))) k_to = 0;\n"
+    }
+    return text + "      (void)l_from;\n      (void)l_to;\n"
+  }
+
+  /// A quotient rounded up, where it is positive.
+  private func ceiling(_ dividend: String, _ divisor: Int) -> String {
+    divisor == 1 ? dividend : "\(dividend) < 0 ? 0 : (\(dividend) + \(divisor - 1)) / \(divisor)"
   }
 
   // MARK: Places of sums

@@ -105,7 +105,9 @@ extension Contraction.Part {
     // Even blocks: 784 deep is 3 × 262, not 2 × 320 and a rest.
     let depthPieces = pieces(depthCount, of: CGemmSource.depthMax)
     let depthBlock = pieces(depthCount, of: depthPieces)
-    let isAlong = depth.last!.stride(rowOperand) == 1 && depth.last!.extent >= 8
+    let inner = depth.last!
+    let isAlong =
+      inner.stride(rowOperand) == 1 && (inner.extent >= 8 || rowOperand == .second)
     let layout: CGemmSource.Layout =
       !isAlong ? .across : depthBlock <= CGemmSource.shortDepthMax ? .alongShort : .along
     let accumulates = (dtype == .bf16 || dtype == .f16) && depthPieces > 1
