@@ -142,7 +142,7 @@ enum CGemmSource {
     #define CKC_TILE(NAME, TYPE, ROWS, N, RS, KS) \
       CKC_UNUSED CKC_CONTRACT static void NAME( \
         ptrdiff_t depth, const TYPE *CKC_RESTRICT a, const TYPE *CKC_RESTRICT b, \
-        TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
+        ptrdiff_t bs, TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
         typedef TYPE T; \
@@ -154,7 +154,7 @@ enum CGemmSource {
           CKC_LOAD_##N \
           CKC_EACH_##ROWS(CKC_STEP_##N) \
           a += KS; \
-          b += 2 * lanes; \
+          b += bs; \
         } \
         CKC_EACH_##ROWS(CKC_SAVE_##N) \
         (void)lanes; \
@@ -178,17 +178,18 @@ enum CGemmSource {
       (full == 6 ? NAME##_6_##N : full == 4 ? NAME##_4_##N : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 4 ? 6 : (rows) > 2 ? 4 : 2)
     #endif
-    /* c[rows, columns] = or += the sum over the depth; layout as the row panel is stored. */
+    /* c[rows, columns] = or += the sum over the depth; layout as the row panel is stored, bs between
+       depths of the columns. A tile reads whole vectors of them. */
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
       CKC_TILES(ckc_tile_along_##NAME, TYPE, \#(depthStride), 1) \
       CKC_TILES(ckc_tile_short_##NAME, TYPE, \#(shortDepthStride), 1) \
       CKC_TILES(ckc_tile_across_##NAME, TYPE, 1, CKC_GEMM_ROWS) \
       CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
-        const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
+        const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
         typedef void tile_function(ptrdiff_t, const TYPE *CKC_RESTRICT, \
-          const TYPE *CKC_RESTRICT, TYPE *CKC_RESTRICT, ptrdiff_t, int); \
+          const TYPE *CKC_RESTRICT, ptrdiff_t, TYPE *CKC_RESTRICT, ptrdiff_t, int); \
         const ptrdiff_t full = CKC_GEMM_FULL(rows), lanes = CKC_GEMM_LANES(TYPE); \
         const int wide = columns > lanes; \
         tile_function *const tile = \
@@ -198,11 +199,11 @@ enum CGemmSource {
                                 : CKC_PICK(ckc_tile_short_##NAME, 1)) \
           : (wide ? CKC_PICK(ckc_tile_across_##NAME, 2) : CKC_PICK(ckc_tile_across_##NAME, 1)); \
         if (rows == full && columns == (wide ? 2 * lanes : lanes)) { \
-          tile(depth, a, b, c, ldc, adds); \
+          tile(depth, a, b, bs, c, ldc, adds); \
           return; \
         } \
         TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
-        tile(depth, a, b, sums, 2 * lanes, 0); \
+        tile(depth, a, b, bs, sums, 2 * lanes, 0); \
         for (ptrdiff_t i = 0; i < rows; ++i) { \
           const TYPE *const s = sums + i * 2 * lanes; \
           TYPE *const p = c + i * ldc; \
@@ -217,7 +218,7 @@ enum CGemmSource {
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
       CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
-        const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
+        const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
         const ptrdiff_t rs = layout == 0 ? \#(depthStride) : layout == 1 ? \#(shortDepthStride) : 1; \
         const ptrdiff_t ks = layout == 2 ? CKC_GEMM_ROWS : 1; \
@@ -226,7 +227,7 @@ enum CGemmSource {
           for (ptrdiff_t j = 0; j < columns; ++j) sums[j] = 0; \
           for (ptrdiff_t k = 0; k < depth; ++k) { \
             const TYPE x = a[i * rs + k * ks]; \
-            const TYPE *const y = b + k * CKC_GEMM_COLUMNS(TYPE); \
+            const TYPE *const y = b + k * bs; \
             for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
           } \
           for (ptrdiff_t j = 0; j < columns; ++j) { \

@@ -15,25 +15,14 @@ extension CPart {
   /// The function, and its packing functions before it.
   func packed(_ blocking: Part.Blocking) -> String {
     packing("rows", part.rows, part.rowOperand, blocking.layout)
-      + packing("columns", part.columns, part.columnOperand, .across)
+      + (blocking.columnElements > 0
+        ? packing("columns", part.columns, part.columnOperand, .across) : "")
       + places("row_places", part.rows, count: "CKC_GEMM_ROWS")
       + places("column_places", part.columns, count: nil)
       + body(blocking)
   }
 
   // MARK: Packing
-
-  /// Loops as one operand sees them: strides of the others are left out, so that more can be merged.
-  private func seen(_ loops: [Loop], by operand: Contraction.Operand) -> [Loop] {
-    let seen = merged(
-      loops.map { loop in
-        operand == .first
-          ? Loop(extent: loop.extent, first: loop.first, steps: loop.steps)
-          : Loop(extent: loop.extent, second: loop.second)
-      })
-    return seen.isEmpty
-      ? [Loop(extent: 1, steps: Array(repeating: 0, count: part.axes.count))] : seen
-  }
 
   /// A function that packs a panel of rows or a tile of columns.
   ///
@@ -46,8 +35,8 @@ extension CPart {
     let type = dtype.cCompute
     let width = suffix == "rows" ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
     let axes = operand == .first ? Array(part.axes.indices) : []
-    let lanes = seen(lanes, by: operand)
-    let depth = seen(part.depth, by: operand)
+    let lanes = part.seen(lanes, by: operand)
+    let depth = part.seen(part.depth, by: operand)
     let (lane, inner) = (lanes.count - 1, depth.count - 1)
 
     // Which axes a block moves along; where it cannot, it is one lane or one depth.
@@ -90,6 +79,7 @@ extension CPart {
     text += "    size[blocks] = joined;\n    l += joined;\n    i\(lane) += joined;\n"
     text += carried(lanes, "i", indent: "    ")
     text += "  }\n"
+    text += lanes.indices.map { "  (void)i\($0);\n" }.joined()
 
     text += decoded("from", depth, "k", indent: "  ")
     text += "  for (ptrdiff_t done = 0; done < depth;) {\n"
@@ -118,6 +108,7 @@ extension CPart {
     text += "    }\n    done += run;\n    k\(inner) += run;\n"
     text += carried(depth, "k", indent: "    ")
     text += "  }\n"
+    text += depth.indices.map { "  (void)k\($0);\n" }.joined()
     // Lanes that do not exist: their sums are not used, but should be sums of numbers.
     if let rowStride = layout.rowStride {
       text += "  (void)size;\n"
@@ -186,29 +177,34 @@ extension CPart {
     let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
     let overGroups = blocking.threadsOverGroups
     let isThreaded = blocking.threads > 1
-    let share = isThreaded && !overGroups ? "      CKC_OMP(omp for schedule(static))\n" : ""
+    let ownsAll = isThreaded && overGroups
+    let ownsRows = isThreaded && !overGroups && !blocking.sharesRows
+    func share(_ clause: String = "") -> String {
+      isThreaded && !overGroups ? "      CKC_OMP(omp for schedule(static)\(clause))\n" : ""
+    }
+    let own = blocking.columnElements + blocking.rowElements + blocking.sumElements
 
     var text = head + "{\n"
-    let own = blocking.columnElements + blocking.rowElements + blocking.sumElements
     if isThreaded {
       text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
     }
     text += "  {\n"
     text += "    \(type) *const panel = (\(type) *)(void *)scratch"
-    text += overGroups && isThreaded ? " + ckc_thread() * \(own);\n" : ";\n"
+    text += ownsAll ? " + ckc_thread() * \(own);\n" : ";\n"
     if blocking.accumulates {
       text += "    \(type) *const totals = panel + \(blocking.columnElements);\n"
     }
-    text += "    \(type) *const strip = panel + \(blocking.columnElements + blocking.sumElements)"
-    text += !overGroups && isThreaded
-      ? " + ckc_thread() * \(blocking.rowElements);\n" : ";\n"
-    if overGroups && isThreaded { text += "    CKC_OMP(omp for schedule(static))\n" }
+    text += "    \(type) *const strips = panel + \(blocking.columnElements + blocking.sumElements)"
+    text += ownsRows ? " + ckc_thread() * \(blocking.rowElements);\n" : ";\n"
+    if ownsAll { text += "    CKC_OMP(omp for schedule(static))\n" }
     text += "    for (ptrdiff_t g = 0; g < \(part.groupCount); ++g) {\n"
     text += decoded("g", part.groups, "g", indent: "      ")
-    text += "      const ptrdiff_t ao = \(sum("\(part.firstBase)", part.groups, "g") { $0.first });\n"
-    text +=
-      "      const ptrdiff_t bo = \(sum("\(part.secondBase)", part.groups, "g") { $0.second });\n"
-    text += "      const ptrdiff_t oo = \(sum("\(part.outBase)", part.groups, "g") { $0.out });\n"
+    func start(_ base: Int, _ stride: (Loop) -> Int) -> String {
+      sum("\(base)", part.groups, "g", stride)
+    }
+    text += "      const ptrdiff_t ao = \(start(part.firstBase) { $0.first });\n"
+    text += "      const ptrdiff_t bo = \(start(part.secondBase) { $0.second });\n"
+    text += "      const ptrdiff_t oo = \(start(part.outBase) { $0.out });\n"
     text += """
             for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
             for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
@@ -221,26 +217,57 @@ extension CPart {
       """
     let (columnSource, columnBase) = part.columnOperand == .first ? ("a", "ao") : ("b", "bo")
     let (rowSource, rowBase) = part.rowOperand == .first ? ("a", "ao") : ("b", "bo")
-    text += share
-    text += """
-            for (ptrdiff_t c = 0; c < nc; c += \(width)) {
-              \(name)_columns(\(columnSource), \(columnBase), n0 + c, \(least("nc - c", width)),
-                k0, kc, panel + c * \(blocking.depth));
-            }
+    let tiles = "const ptrdiff_t c = t * \(width)"
+    if !blocking.readsColumns {
+      text += share(blocking.sharesRows ? " nowait" : "")
+      text += """
+              for (ptrdiff_t t = 0; t < (nc + \(width) - 1) / \(width); ++t) {
+                \(tiles);
+                \(name)_columns(\(columnSource), \(columnBase), n0 + c, \(least("nc - c", width)),
+                  k0, kc, panel + c * \(blocking.depth));
+              }
 
-      """
-    text += share
+        """
+    } else if blocking.columnElements > 0 {
+      text += isThreaded && !overGroups
+        ? "      CKC_OMP(omp single\(blocking.sharesRows ? " nowait" : ""))\n" : ""
+      text += """
+              if (nc % \(width) != 0) {
+                const ptrdiff_t c = nc / \(width) * \(width);
+                \(name)_columns(\(columnSource), \(columnBase), n0 + c, nc - c, k0, kc, panel);
+              }
+
+        """
+    }
+    let stripElements = "CKC_GEMM_ROWS * \(blocking.layout.rowStride ?? blocking.depth)"
+    let place = "m0 + p * CKC_GEMM_ROWS"
+    if blocking.sharesRows {
+      text += share()
+      text += """
+              for (ptrdiff_t p = 0; p < panels; ++p) {
+                \(name)_rows(\(rowSource), \(rowBase), \(place),
+                  \(least("mc - p * CKC_GEMM_ROWS", "CKC_GEMM_ROWS")), k0, kc,
+                  strips + p * (\(stripElements)));
+              }
+
+        """
+    }
+    text += share()
     let chunk = (blocking.columns / blocking.chunks + 31) / 32 * 32
     text += """
             for (ptrdiff_t task = 0; task < panels * \(blocking.chunks); ++task) {
-              const ptrdiff_t m = m0 + task / \(blocking.chunks) * CKC_GEMM_ROWS;
+              const ptrdiff_t p = task / \(blocking.chunks), m = \(place);
               const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
               const ptrdiff_t from = task % \(blocking.chunks) * \(chunk);
               const ptrdiff_t to = \(least("nc", "from + \(chunk)"));
-              if (from >= to) continue;
-              \(name)_rows(\(rowSource), \(rowBase), m, rows, k0, kc, strip);
 
       """
+    if blocking.sharesRows {
+      text += "        const \(type) *const strip = strips + p * (\(stripElements));\n"
+    } else {
+      text += "        \(type) *const strip = strips;\n"
+      text += "        \(name)_rows(\(rowSource), \(rowBase), m, rows, k0, kc, strip);\n"
+    }
     if !isLinear(part.rows) {
       text += "        ptrdiff_t row_at[CKC_GEMM_ROWS];\n"
       text += "        \(name)_row_places(m, rows, row_at);\n"
@@ -248,9 +275,20 @@ extension CPart {
     text += """
               for (ptrdiff_t c = from; c < to; c += \(width)) {
                 const ptrdiff_t columns = \(least("to - c", width));
-                const \(type) *const tile = panel + c * \(blocking.depth);
 
       """
+    if blocking.readsColumns {
+      let depthStride = part.seen(part.depth, by: part.columnOperand)[0].stride(part.columnOperand)
+      text += "          const \(type) *tile = \(columnSource) + \(columnBase) + n0 + c"
+      text += "\(term("k0", depthStride));\n"
+      text += "          ptrdiff_t step = \(depthStride);\n"
+      if blocking.columnElements > 0 {
+        text += "          if (columns < \(width)) { tile = panel; step = \(width); }\n"
+      }
+    } else {
+      text += "          const \(type) *const tile = panel + c * \(blocking.depth);\n"
+      text += "          const ptrdiff_t step = \(width);\n"
+    }
     text += tile(blocking)
     text += "        }\n      }\n      }\n"
     text += "      (void)ao;\n      (void)bo;\n"
@@ -263,7 +301,7 @@ extension CPart {
   private func tile(_ blocking: Part.Blocking) -> String {
     let (type, width) = (dtype.cCompute, "CKC_GEMM_COLUMNS(\(dtype.cCompute))")
     let layout = blocking.layout.rawValue
-    let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile,"
+    let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile, step,"
     let isContiguous = part.columns.last?.out ?? 1 == 1 && part.columns.count <= 1
     let isWide = dtype == .f32 || dtype == .f64
     if isWide, isContiguous, isLinear(part.rows) {
