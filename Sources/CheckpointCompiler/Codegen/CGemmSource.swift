@@ -18,30 +18,28 @@ enum CGemmSource {
   static let rowsMax = 14
   /// The most vectors' bytes across a tile, on any machine.
   static let columnBytesMax = 128
-  /// The longest depth of a panel, and the row stride of panels along the depth.
-  static let depthMax = 320
-  static let depthStride = 336
-  /// The same for short panels.
-  static let shortDepthMax = 64
-  static let shortDepthStride = 80
 
   /// How the row panel is stored.
-  enum Layout: Int, Sendable, Hashable {
-    /// Along the depth, rows `depthStride` apart.
-    case along = 0
-    /// Along the depth, rows `shortDepthStride` apart.
-    case alongShort = 1
+  enum Layout: Int, CaseIterable, Sendable, Hashable {
+    /// Along the depth, rows a constant distance apart: one for shallow, medium and deep panels.
+    case alongShallow = 0
+    case alongMedium = 1
+    case alongDeep = 2
     /// Across the rows, depths `CKC_GEMM_ROWS` apart.
-    case across = 2
+    case across = 3
 
-    /// The distance of rows, where it is a constant.
+    /// The distance of rows, where it is a constant: 16 more than the deepest panel, so that rows do
+    /// not meet in the same sets of a cache.
     var rowStride: Int? {
       switch self {
-      case .along: depthStride
-      case .alongShort: shortDepthStride
+      case .alongShallow: 80
+      case .alongMedium: 176
+      case .alongDeep: 336
       case .across: nil
       }
     }
+    /// The deepest panel that is stored so, where there is a limit.
+    var depthMax: Int? { rowStride.map { $0 - 16 } }
   }
 
   /// The text for contractions of the given dtypes; empty where none of them is packed.
@@ -166,7 +164,7 @@ enum CGemmSource {
     #define CKC_TILES(NAME, TYPE, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 2, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 4, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 8, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 14, RS, KS)
-    #define CKC_PICK(NAME, N) \
+    #define CKC_PICK_ROWS(NAME, N) \
       (full == 14 ? NAME##_14_##N : full == 8 ? NAME##_8_##N : full == 4 ? NAME##_4_##N \
        : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 8 ? 14 : (rows) > 4 ? 8 : (rows) > 2 ? 4 : 2)
@@ -174,15 +172,17 @@ enum CGemmSource {
     #define CKC_TILES(NAME, TYPE, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 2, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 4, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 6, RS, KS)
-    #define CKC_PICK(NAME, N) \
+    #define CKC_PICK_ROWS(NAME, N) \
       (full == 6 ? NAME##_6_##N : full == 4 ? NAME##_4_##N : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 4 ? 6 : (rows) > 2 ? 4 : 2)
     #endif
+    #define CKC_PICK(NAME) (wide ? CKC_PICK_ROWS(NAME, 2) : CKC_PICK_ROWS(NAME, 1))
     /* c[rows, columns] = or += the sum over the depth; layout as the row panel is stored, bs between
        depths of the columns. A tile reads whole vectors of them. */
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
-      CKC_TILES(ckc_tile_along_##NAME, TYPE, \#(depthStride), 1) \
-      CKC_TILES(ckc_tile_short_##NAME, TYPE, \#(shortDepthStride), 1) \
+      CKC_TILES(ckc_tile_shallow_##NAME, TYPE, \#(Layout.alongShallow.rowStride!), 1) \
+      CKC_TILES(ckc_tile_medium_##NAME, TYPE, \#(Layout.alongMedium.rowStride!), 1) \
+      CKC_TILES(ckc_tile_deep_##NAME, TYPE, \#(Layout.alongDeep.rowStride!), 1) \
       CKC_TILES(ckc_tile_across_##NAME, TYPE, 1, CKC_GEMM_ROWS) \
       CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
@@ -193,11 +193,9 @@ enum CGemmSource {
         const ptrdiff_t full = CKC_GEMM_FULL(rows), lanes = CKC_GEMM_LANES(TYPE); \
         const int wide = columns > lanes; \
         tile_function *const tile = \
-          layout == 0 ? (wide ? CKC_PICK(ckc_tile_along_##NAME, 2) \
-                              : CKC_PICK(ckc_tile_along_##NAME, 1)) \
-          : layout == 1 ? (wide ? CKC_PICK(ckc_tile_short_##NAME, 2) \
-                                : CKC_PICK(ckc_tile_short_##NAME, 1)) \
-          : (wide ? CKC_PICK(ckc_tile_across_##NAME, 2) : CKC_PICK(ckc_tile_across_##NAME, 1)); \
+          layout == 0 ? CKC_PICK(ckc_tile_shallow_##NAME) \
+          : layout == 1 ? CKC_PICK(ckc_tile_medium_##NAME) \
+          : layout == 2 ? CKC_PICK(ckc_tile_deep_##NAME) : CKC_PICK(ckc_tile_across_##NAME); \
         if (rows == full && columns == (wide ? 2 * lanes : lanes)) { \
           tile(depth, a, b, bs, c, ldc, adds); \
           return; \
@@ -220,8 +218,10 @@ enum CGemmSource {
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
         const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
-        const ptrdiff_t rs = layout == 0 ? \#(depthStride) : layout == 1 ? \#(shortDepthStride) : 1; \
-        const ptrdiff_t ks = layout == 2 ? CKC_GEMM_ROWS : 1; \
+        const ptrdiff_t rs = layout == 0 ? \#(Layout.alongShallow.rowStride!) \
+          : layout == 1 ? \#(Layout.alongMedium.rowStride!) \
+          : layout == 2 ? \#(Layout.alongDeep.rowStride!) : 1; \
+        const ptrdiff_t ks = layout == 3 ? CKC_GEMM_ROWS : 1; \
         TYPE sums[WIDEST]; \
         for (ptrdiff_t i = 0; i < rows; ++i) { \
           for (ptrdiff_t j = 0; j < columns; ++j) sums[j] = 0; \

@@ -110,19 +110,23 @@ extension Contraction.Part {
     func pieces(_ count: Int, of most: Int) -> Int { (count + most - 1) / most }
     let wide = CGemmSource.columnBytesMax / (dtype == .f64 ? 8 : 4)
     let tall = CGemmSource.rowsMax
-    // Even blocks: 784 deep is 3 × 262, not 2 × 320 and a rest.
-    let depthPieces = pieces(depthCount, of: CGemmSource.depthMax)
+    // Every block of the depth reads and writes the result again: the larger it is, the fewer blocks.
+    let isLarge = rowCount * columnCount > 262_144
+    let deepest = (isLarge ? CGemmSource.Layout.alongDeep : .alongMedium).depthMax!
+    // Even blocks: 784 deep is 5 × 157, not 4 × 160 and a rest.
+    let depthPieces = pieces(depthCount, of: deepest)
     let depthBlock = pieces(depthCount, of: depthPieces)
     let inner = depth.last!
     let isAlong =
       inner.stride(rowOperand) == 1 && (inner.extent >= 8 || rowOperand == .second)
-    let layout: CGemmSource.Layout =
-      !isAlong ? .across : depthBlock <= CGemmSource.shortDepthMax ? .alongShort : .along
+    let layout =
+      !isAlong
+      ? .across : CGemmSource.Layout.allCases.first { $0.depthMax.map { $0 >= depthBlock } ?? true }!
     let accumulates = (dtype == .bf16 || dtype == .f16) && depthPieces > 1
     let columnsMax = 256
     let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
     let columnBlock = rounded(pieces(columnCount, of: columnPieces), to: wide)
-    let rowBlock = accumulates ? min(rowCount, 24 * tall) : rowCount
+    let rowBlock = accumulates ? min(rowCount, 12 * tall) : rowCount
 
     let rowPanels = pieces(rowBlock, of: tall)
     let columnTiles = columnBlock / wide
@@ -135,7 +139,7 @@ extension Contraction.Part {
     let sharesRows = chunks > 1
     let size = dtype.byteCount
     let readsColumns =
-      (dtype == .f32 || dtype == .f64) && columnsAreInPlace && columnCount * size <= 2048
+      (dtype == .f32 || dtype == .f64) && columnsAreInPlace && columnCount * size <= 4096
     let columnElements =
       !readsColumns
       ? depthBlock * columnBlock : columnCount % wide == 0 ? 0 : depthBlock * wide

@@ -2,7 +2,8 @@
 
 import Foundation
 
-/// A shared library; it is unloaded when the last reference goes.
+/// A shared library; its code stays in this process, because threads that OpenMP started for it wait
+/// in its runtime library.
 public final class DynamicLibrary: @unchecked Sendable {
   // The handle never changes, and the loader's functions may be called from any thread.
   private let handle: UnsafeMutableRawPointer
@@ -15,7 +16,7 @@ public final class DynamicLibrary: @unchecked Sendable {
   public init(path: String) throws(FileError) {
     // Without a slash the loader would search its own directories.
     let file = path.contains("/") ? path : "./\(path)"
-    guard let handle = dlopen(file, RTLD_NOW | RTLD_LOCAL) else {
+    guard let handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
       let reason = dlerror().map { String(cString: $0) } ?? "unknown reason"
       throw FileError("cannot load", path: path, reason: reason)
     }
