@@ -144,20 +144,32 @@ extension CPart {
     let tasks = outer.reduce(1) { $0 * $1.extent }
     let (type, lanes) = (dtype.cCompute, CPart.dotLanes)
     let inner = part.depth.last!
+    let moved = part.axes.indices.filter { inner.steps[$0] != 0 }
     var text = head + "{\n"
     text += pragma(target, tasks: tasks)
     text += "  for (ptrdiff_t task = 0; task < \(tasks); ++task) {\n"
     text += decoded("task", outer, "i", indent: "    ")
     text += starts(outer)
     text += "    \(type) sums[\(lanes)] = {0};\n"
-    text += depthLoops(Array(part.depth.dropLast()), checked: Array(part.axes.indices))
-    let product = { (index: String) in "\(self.load("a[ap + \(index)]")) * \(self.load("b[bp + \(index)]"))" }
+    text += depthLoops(
+      Array(part.depth.dropLast()), checked: part.axes.indices.filter { !moved.contains($0) })
+    text += "      ptrdiff_t k = 0, end = \(inner.extent);\n"
+    for axis in moved {
+      let (step, extent) = (inner.steps[axis], part.axes[axis].extent)
+      text += "      const ptrdiff_t f\(axis) = p\(axis) < 0 ? (\(step - 1) - p\(axis)) / \(step) : 0;\n"
+      text += "      const ptrdiff_t e\(axis) = p\(axis) < \(extent)"
+      text += " ? (\(extent + step - 1) - p\(axis)) / \(step) : 0;\n"
+      text += "      if (f\(axis) > k) k = f\(axis);\n      if (e\(axis) < end) end = e\(axis);\n"
+    }
+    let start = "ap" + moved.map { offset("p\($0)", part.axes[$0]) }.joined()
+    let product = { (index: String) in
+      "\(load("a[\(start) + \(index)]")) * \(load("b[bp + \(index)]"))"
+    }
     text += """
-            ptrdiff_t k = 0;
-            for (; k + \(lanes) <= \(inner.extent); k += \(lanes)) {
+            for (; k + \(lanes) <= end; k += \(lanes)) {
               for (ptrdiff_t l = 0; l < \(lanes); ++l) sums[l] += \(product("k + l"));
             }
-            for (ptrdiff_t l = 0; k + l < \(inner.extent); ++l) sums[l] += \(product("k + l"));
+            for (ptrdiff_t l = 0; k + l < end; ++l) sums[l] += \(product("k + l"));
           }
           for (ptrdiff_t w = \(lanes / 2); w > 0; w /= 2) {
             for (ptrdiff_t l = 0; l < w; ++l) sums[l] += sums[l + w];

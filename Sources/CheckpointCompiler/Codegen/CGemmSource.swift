@@ -18,30 +18,28 @@ enum CGemmSource {
   static let rowsMax = 14
   /// The most vectors' bytes across a tile, on any machine.
   static let columnBytesMax = 128
-  /// The longest depth of a panel, and the row stride of panels along the depth.
-  static let depthMax = 320
-  static let depthStride = 336
-  /// The same for short panels.
-  static let shortDepthMax = 64
-  static let shortDepthStride = 80
 
   /// How the row panel is stored.
-  enum Layout: Int, Sendable, Hashable {
-    /// Along the depth, rows `depthStride` apart.
-    case along = 0
-    /// Along the depth, rows `shortDepthStride` apart.
-    case alongShort = 1
+  enum Layout: Int, CaseIterable, Sendable, Hashable {
+    /// Along the depth, rows a constant distance apart: one for shallow, medium and deep panels.
+    case alongShallow = 0
+    case alongMedium = 1
+    case alongDeep = 2
     /// Across the rows, depths `CKC_GEMM_ROWS` apart.
-    case across = 2
+    case across = 3
 
-    /// The distance of rows, where it is a constant.
+    /// The distance of rows, where it is a constant: 16 more than the deepest panel, so that rows do
+    /// not meet in the same sets of a cache.
     var rowStride: Int? {
       switch self {
-      case .along: depthStride
-      case .alongShort: shortDepthStride
+      case .alongShallow: 80
+      case .alongMedium: 176
+      case .alongDeep: 336
       case .across: nil
       }
     }
+    /// The deepest panel that is stored so, where there is a limit.
+    var depthMax: Int? { rowStride.map { $0 - 16 } }
   }
 
   /// The text for contractions of the given dtypes; empty where none of them is packed.
@@ -71,13 +69,18 @@ enum CGemmSource {
   private static let prologue = """
 
     /* Contractions. */
+    #if defined(__GNUC__) || defined(__clang__)
+    #define CKC_UNUSED __attribute__((unused))
+    #else
+    #define CKC_UNUSED
+    #endif
     #ifdef _OPENMP
     #include <omp.h>
     #define CKC_OMP(x) _Pragma(#x)
-    static inline ptrdiff_t ckc_thread(void) { return omp_get_thread_num(); }
+    CKC_UNUSED static inline ptrdiff_t ckc_thread(void) { return omp_get_thread_num(); }
     #else
     #define CKC_OMP(x)
-    static inline ptrdiff_t ckc_thread(void) { return 0; }
+    CKC_UNUSED static inline ptrdiff_t ckc_thread(void) { return 0; }
     #endif
     /* Sums of products may use fused multiply-adds, here and nowhere else. */
     #if defined(__clang__)
@@ -135,9 +138,9 @@ enum CGemmSource {
     #define CKC_LOAD_2 \
       const V b0 = *(const U *)(const void *)b, b1 = *(const U *)(const void *)(b + lanes);
     #define CKC_TILE(NAME, TYPE, ROWS, N, RS, KS) \
-      CKC_CONTRACT static void NAME( \
+      CKC_UNUSED CKC_CONTRACT static void NAME( \
         ptrdiff_t depth, const TYPE *CKC_RESTRICT a, const TYPE *CKC_RESTRICT b, \
-        TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
+        ptrdiff_t bs, TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
         typedef TYPE T; \
@@ -149,7 +152,7 @@ enum CGemmSource {
           CKC_LOAD_##N \
           CKC_EACH_##ROWS(CKC_STEP_##N) \
           a += KS; \
-          b += 2 * lanes; \
+          b += bs; \
         } \
         CKC_EACH_##ROWS(CKC_SAVE_##N) \
         (void)lanes; \
@@ -161,7 +164,7 @@ enum CGemmSource {
     #define CKC_TILES(NAME, TYPE, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 2, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 4, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 8, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 14, RS, KS)
-    #define CKC_PICK(NAME, N) \
+    #define CKC_PICK_ROWS(NAME, N) \
       (full == 14 ? NAME##_14_##N : full == 8 ? NAME##_8_##N : full == 4 ? NAME##_4_##N \
        : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 8 ? 14 : (rows) > 4 ? 8 : (rows) > 2 ? 4 : 2)
@@ -169,35 +172,36 @@ enum CGemmSource {
     #define CKC_TILES(NAME, TYPE, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 2, RS, KS) CKC_TILES_ROWS(NAME, TYPE, 4, RS, KS) \
       CKC_TILES_ROWS(NAME, TYPE, 6, RS, KS)
-    #define CKC_PICK(NAME, N) \
+    #define CKC_PICK_ROWS(NAME, N) \
       (full == 6 ? NAME##_6_##N : full == 4 ? NAME##_4_##N : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 4 ? 6 : (rows) > 2 ? 4 : 2)
     #endif
-    /* c[rows, columns] = or += the sum over the depth; layout as the row panel is stored. */
+    #define CKC_PICK(NAME) (wide ? CKC_PICK_ROWS(NAME, 2) : CKC_PICK_ROWS(NAME, 1))
+    /* c[rows, columns] = or += the sum over the depth; layout as the row panel is stored, bs between
+       depths of the columns. A tile reads whole vectors of them. */
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
-      CKC_TILES(ckc_tile_along_##NAME, TYPE, \#(depthStride), 1) \
-      CKC_TILES(ckc_tile_short_##NAME, TYPE, \#(shortDepthStride), 1) \
+      CKC_TILES(ckc_tile_shallow_##NAME, TYPE, \#(Layout.alongShallow.rowStride!), 1) \
+      CKC_TILES(ckc_tile_medium_##NAME, TYPE, \#(Layout.alongMedium.rowStride!), 1) \
+      CKC_TILES(ckc_tile_deep_##NAME, TYPE, \#(Layout.alongDeep.rowStride!), 1) \
       CKC_TILES(ckc_tile_across_##NAME, TYPE, 1, CKC_GEMM_ROWS) \
-      static void ckc_gemm_##NAME( \
+      CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
-        const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
+        const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
         typedef void tile_function(ptrdiff_t, const TYPE *CKC_RESTRICT, \
-          const TYPE *CKC_RESTRICT, TYPE *CKC_RESTRICT, ptrdiff_t, int); \
+          const TYPE *CKC_RESTRICT, ptrdiff_t, TYPE *CKC_RESTRICT, ptrdiff_t, int); \
         const ptrdiff_t full = CKC_GEMM_FULL(rows), lanes = CKC_GEMM_LANES(TYPE); \
         const int wide = columns > lanes; \
         tile_function *const tile = \
-          layout == 0 ? (wide ? CKC_PICK(ckc_tile_along_##NAME, 2) \
-                              : CKC_PICK(ckc_tile_along_##NAME, 1)) \
-          : layout == 1 ? (wide ? CKC_PICK(ckc_tile_short_##NAME, 2) \
-                                : CKC_PICK(ckc_tile_short_##NAME, 1)) \
-          : (wide ? CKC_PICK(ckc_tile_across_##NAME, 2) : CKC_PICK(ckc_tile_across_##NAME, 1)); \
+          layout == 0 ? CKC_PICK(ckc_tile_shallow_##NAME) \
+          : layout == 1 ? CKC_PICK(ckc_tile_medium_##NAME) \
+          : layout == 2 ? CKC_PICK(ckc_tile_deep_##NAME) : CKC_PICK(ckc_tile_across_##NAME); \
         if (rows == full && columns == (wide ? 2 * lanes : lanes)) { \
-          tile(depth, a, b, c, ldc, adds); \
+          tile(depth, a, b, bs, c, ldc, adds); \
           return; \
         } \
         TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
-        tile(depth, a, b, sums, 2 * lanes, 0); \
+        tile(depth, a, b, bs, sums, 2 * lanes, 0); \
         for (ptrdiff_t i = 0; i < rows; ++i) { \
           const TYPE *const s = sums + i * 2 * lanes; \
           TYPE *const p = c + i * ldc; \
@@ -210,18 +214,20 @@ enum CGemmSource {
       }
     #else
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
-      static void ckc_gemm_##NAME( \
+      CKC_UNUSED static void ckc_gemm_##NAME( \
         int layout, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, \
-        const TYPE *b, TYPE *c, ptrdiff_t ldc, int adds) \
+        const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
-        const ptrdiff_t rs = layout == 0 ? \#(depthStride) : layout == 1 ? \#(shortDepthStride) : 1; \
-        const ptrdiff_t ks = layout == 2 ? CKC_GEMM_ROWS : 1; \
+        const ptrdiff_t rs = layout == 0 ? \#(Layout.alongShallow.rowStride!) \
+          : layout == 1 ? \#(Layout.alongMedium.rowStride!) \
+          : layout == 2 ? \#(Layout.alongDeep.rowStride!) : 1; \
+        const ptrdiff_t ks = layout == 3 ? CKC_GEMM_ROWS : 1; \
         TYPE sums[WIDEST]; \
         for (ptrdiff_t i = 0; i < rows; ++i) { \
           for (ptrdiff_t j = 0; j < columns; ++j) sums[j] = 0; \
           for (ptrdiff_t k = 0; k < depth; ++k) { \
             const TYPE x = a[i * rs + k * ks]; \
-            const TYPE *const y = b + k * CKC_GEMM_COLUMNS(TYPE); \
+            const TYPE *const y = b + k * bs; \
             for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
           } \
           for (ptrdiff_t j = 0; j < columns; ++j) { \
@@ -235,57 +241,59 @@ enum CGemmSource {
 
   private static let packing = #"""
 
-    /* Packing: at[i] is where lane i starts in src, -1 where it is zero; `run` depths follow. */
+    /* Packing a block: lane l at depth k is src[at + l * ls + k * ks] where it is inside, else 0. */
     #define CKC_PACK(NAME, COMPUTE, STORED, TYPE) \
-      static inline void ckc_pack_along_##NAME( \
-        const STORED *CKC_RESTRICT src, const ptrdiff_t *at, ptrdiff_t count, ptrdiff_t run, \
-        ptrdiff_t step, TYPE *CKC_RESTRICT panel, ptrdiff_t stride) \
+      CKC_UNUSED static inline void ckc_pack_along_##NAME( \
+        const STORED *CKC_RESTRICT src, ptrdiff_t at, const ptrdiff_t ks, ptrdiff_t run, \
+        ptrdiff_t k0, ptrdiff_t k1, TYPE *CKC_RESTRICT panel) \
       { \
-        for (ptrdiff_t i = 0; i < count; ++i) { \
-          TYPE *const p = panel + i * stride; \
-          if (at[i] < 0) { \
-            for (ptrdiff_t k = 0; k < run; ++k) p[k] = 0; \
-          } else if (step == 1) { \
-            const STORED *const s = src + at[i]; \
-            for (ptrdiff_t k = 0; k < run; ++k) p[k] = CKC_LOAD_##NAME(s[k]); \
-          } else { \
-            const STORED *const s = src + at[i]; \
-            for (ptrdiff_t k = 0; k < run; ++k) p[k] = CKC_LOAD_##NAME(s[k * step]); \
-          } \
-        } \
+        if (k0 >= k1) k0 = k1 = 0; \
+        for (ptrdiff_t k = 0; k < k0; ++k) panel[k] = 0; \
+        for (ptrdiff_t k = k0; k < k1; ++k) panel[k] = CKC_LOAD_##NAME(src[at + k * ks]); \
+        for (ptrdiff_t k = k1; k < run; ++k) panel[k] = 0; \
       } \
-      static inline void ckc_pack_across_##NAME( \
-        const STORED *CKC_RESTRICT src, const ptrdiff_t *at, ptrdiff_t count, ptrdiff_t run, \
-        ptrdiff_t step, TYPE *CKC_RESTRICT panel, const ptrdiff_t width) \
+      CKC_UNUSED static inline void ckc_pack_across_##NAME( \
+        const STORED *CKC_RESTRICT src, ptrdiff_t at, const ptrdiff_t ls, const ptrdiff_t ks, \
+        ptrdiff_t lanes, ptrdiff_t l0, ptrdiff_t l1, ptrdiff_t run, ptrdiff_t k0, ptrdiff_t k1, \
+        TYPE *CKC_RESTRICT panel, const ptrdiff_t width) \
       { \
-        int joined = at[0] >= 0; \
-        for (ptrdiff_t i = 1; i < count; ++i) joined &= at[i] == at[0] + i; \
-        if (joined && count == width) { \
-          const STORED *s = src + at[0]; \
+        if (l0 >= l1 || k0 >= k1) l0 = l1 = k0 = k1 = 0; \
+        if (lanes == width && k0 == k1) { \
           for (ptrdiff_t k = 0; k < run; ++k) { \
-            for (ptrdiff_t i = 0; i < width; ++i) { \
-              panel[k * width + i] = CKC_LOAD_##NAME(s[k * step + i]); \
+            for (ptrdiff_t l = 0; l < width; ++l) panel[k * width + l] = 0; \
+          } \
+          return; \
+        } \
+        for (ptrdiff_t k = 0; k < k0; ++k) { \
+          for (ptrdiff_t l = 0; l < lanes; ++l) panel[k * width + l] = 0; \
+        } \
+        for (ptrdiff_t k = k1; k < run; ++k) { \
+          for (ptrdiff_t l = 0; l < lanes; ++l) panel[k * width + l] = 0; \
+        } \
+        if (ls == 1 && l0 == 0 && l1 == width) { \
+          for (ptrdiff_t k = k0; k < k1; ++k) { \
+            for (ptrdiff_t l = 0; l < width; ++l) { \
+              panel[k * width + l] = CKC_LOAD_##NAME(src[at + k * ks + l]); \
             } \
           } \
-        } else if (joined) { \
-          const STORED *s = src + at[0]; \
-          for (ptrdiff_t k = 0; k < run; ++k) { \
-            for (ptrdiff_t i = 0; i < count; ++i) { \
-              panel[k * width + i] = CKC_LOAD_##NAME(s[k * step + i]); \
+        } else if (ls == 1) { \
+          for (ptrdiff_t k = k0; k < k1; ++k) { \
+            for (ptrdiff_t l = 0; l < l0; ++l) panel[k * width + l] = 0; \
+            for (ptrdiff_t l = l0; l < l1; ++l) { \
+              panel[k * width + l] = CKC_LOAD_##NAME(src[at + k * ks + l]); \
             } \
-            for (ptrdiff_t i = count; i < width; ++i) panel[k * width + i] = 0; \
+            for (ptrdiff_t l = l1; l < lanes; ++l) panel[k * width + l] = 0; \
           } \
         } else { \
           /* Few depths at a time, so that the lines of the panel stay near. */ \
-          for (ptrdiff_t k0 = 0; k0 < run; k0 += 16) { \
-            const ptrdiff_t k1 = run - k0 < 16 ? run : k0 + 16; \
-            for (ptrdiff_t i = 0; i < width; ++i) { \
-              if (i >= count || at[i] < 0) { \
-                for (ptrdiff_t k = k0; k < k1; ++k) panel[k * width + i] = 0; \
+          for (ptrdiff_t n0 = k0; n0 < k1; n0 += 16) { \
+            const ptrdiff_t n1 = k1 - n0 < 16 ? k1 : n0 + 16; \
+            for (ptrdiff_t l = 0; l < lanes; ++l) { \
+              if (l < l0 || l >= l1) { \
+                for (ptrdiff_t k = n0; k < n1; ++k) panel[k * width + l] = 0; \
               } else { \
-                const STORED *const s = src + at[i]; \
-                for (ptrdiff_t k = k0; k < k1; ++k) { \
-                  panel[k * width + i] = CKC_LOAD_##NAME(s[k * step]); \
+                for (ptrdiff_t k = n0; k < n1; ++k) { \
+                  panel[k * width + l] = CKC_LOAD_##NAME(src[at + l * ls + k * ks]); \
                 } \
               } \
             } \

@@ -15,7 +15,8 @@ extension CPart {
   /// The function, and its packing functions before it.
   func packed(_ blocking: Part.Blocking) -> String {
     packing("rows", part.rows, part.rowOperand, blocking.layout)
-      + packing("columns", part.columns, part.columnOperand, .across)
+      + (blocking.columnElements > 0
+        ? packing("columns", part.columns, part.columnOperand, .across) : "")
       + places("row_places", part.rows, count: "CKC_GEMM_ROWS")
       + places("column_places", part.columns, count: nil)
       + body(blocking)
@@ -23,83 +24,133 @@ extension CPart {
 
   // MARK: Packing
 
-  /// The depth loops for packing: the innermost one never moves the window.
-  private var depthLoops: [Loop] {
-    let moves = part.depth.last!.movesWindow
-    return moves
-      ? part.depth + [Loop(extent: 1, steps: Array(repeating: 0, count: part.axes.count))]
-      : part.depth
-  }
-
   /// A function that packs a panel of rows or a tile of columns.
+  ///
+  /// Blocks of lanes by depths are copied at once: as far as the innermost loops of both go, and, in a
+  /// window, as long as what lies inside the tensor is a rectangle of them.
   private func packing(
     _ suffix: String, _ lanes: [Loop], _ operand: Contraction.Operand,
     _ layout: CGemmSource.Layout
   ) -> String {
-    let isRows = suffix == "rows"
     let type = dtype.cCompute
-    let width = isRows ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
+    let width = suffix == "rows" ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
     let axes = operand == .first ? Array(part.axes.indices) : []
-    let depth = depthLoops
-    let inner = depth.count - 1
+    let lanes = part.seen(lanes, by: operand)
+    let depth = part.seen(part.depth, by: operand)
+    let (lane, inner) = (lanes.count - 1, depth.count - 1)
+
+    // Which axes a block moves along; where it cannot, it is one lane or one depth.
+    func moves(_ loop: Loop) -> [Int] { axes.filter { loop.steps[$0] != 0 } }
+    func isSimple(_ axis: Int) -> Bool { part.axes[axis].dilation == 1 }
+    var (laneMoves, depthMoves) = (moves(lanes[lane]), moves(depth[inner]))
+    var joinsLanes = laneMoves.allSatisfy(isSimple) && layout == .across
+    var joinsDepths = depthMoves.allSatisfy(isSimple)
+    if joinsLanes, joinsDepths, laneMoves.contains(where: depthMoves.contains) {
+      if depth[inner].extent > lanes[lane].extent { joinsLanes = false } else { joinsDepths = false }
+    }
+    if !joinsLanes { laneMoves = [] }
+    if !joinsDepths { depthMoves = [] }
+    func step(_ loop: Loop, _ moved: [Int]) -> Int {
+      moved.reduce(loop.stride(operand)) { $0 + loop.steps[$1] * part.axes[$1].stride }
+    }
+    let laneStep = step(lanes[lane], laneMoves)
+    let depthStep = step(depth[inner], depthMoves)
 
     var text = "static void \(name)_\(suffix)(\n"
     text += "  const \(dtype.cStorage) *CKC_RESTRICT src, ptrdiff_t base, ptrdiff_t start,"
     text += " ptrdiff_t count,\n  ptrdiff_t from, ptrdiff_t depth,"
     text += " \(type) *CKC_RESTRICT panel)\n{\n"
-    text += "  ptrdiff_t lane[\(width)] = {0}, at[\(width)] = {0};\n"
-    for axis in axes { text += "  ptrdiff_t q\(axis)[\(width)] = {0};\n" }
-    // Where each lane is.
+    text += "  ptrdiff_t first[\(width)], size[\(width)], place[\(width)], blocks = 0;\n"
+    for axis in axes { text += "  ptrdiff_t q\(axis)[\(width)];\n" }
     text += decoded("start", lanes, "i", indent: "  ")
-    text += "  for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    text += "    lane[l] = \(sum("base", lanes, "i") { $0.stride(operand) });\n"
+    text += "  for (ptrdiff_t l = 0; l < count; ++blocks) {\n"
+    text += "    first[blocks] = l;\n"
+    text += "    place[blocks] = \(sum("base", lanes, "i") { $0.stride(operand) });\n"
     for axis in axes {
       let value = sum("\(part.axes[axis].start)", lanes, "i") { $0.steps[axis] }
-      text += "    q\(axis)[l] = \(value);\n"
+      text += "    q\(axis)[blocks] = \(value);\n"
     }
-    if !lanes.isEmpty { text += "    ++i\(lanes.count - 1);\n" }
+    if joinsLanes {
+      text += "    ptrdiff_t joined = \(lanes[lane].extent) - i\(lane);\n"
+      text += "    if (joined > count - l) joined = count - l;\n"
+    } else {
+      text += "    const ptrdiff_t joined = 1;\n"
+    }
+    text += "    size[blocks] = joined;\n    l += joined;\n    i\(lane) += joined;\n"
     text += carried(lanes, "i", indent: "    ")
     text += "  }\n"
-    if lanes.isEmpty { text += "  (void)start;\n" }
-    // Runs along the innermost depth.
+    text += lanes.indices.map { "  (void)i\($0);\n" }.joined()
+
     text += decoded("from", depth, "k", indent: "  ")
     text += "  for (ptrdiff_t done = 0; done < depth;) {\n"
-    text += "    ptrdiff_t run = \(depth[inner].extent) - k\(inner);\n"
-    text += "    if (run > depth - done) run = depth - done;\n"
+    if joinsDepths {
+      text += "    ptrdiff_t run = \(depth[inner].extent) - k\(inner);\n"
+      text += "    if (run > depth - done) run = depth - done;\n"
+    } else {
+      text += "    const ptrdiff_t run = 1;\n"
+    }
     text += "    const ptrdiff_t move = \(sum("0", depth, "k") { $0.stride(operand) });\n"
-    var checks: [String] = []
-    var offsets = ""
     for axis in axes {
       text += "    const ptrdiff_t m\(axis) = \(sum("0", depth, "k") { $0.steps[axis] });\n"
-      checks.append(misses("p\(axis)", part.axes[axis]))
-      offsets += offset("p\(axis)", part.axes[axis])
     }
-    text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    for axis in axes { text += "      const ptrdiff_t p\(axis) = q\(axis)[l] + m\(axis);\n" }
-    let place = "lane[l] + move\(offsets)"
-    text += checks.isEmpty
-      ? "      at[l] = \(place);\n"
-      : "      at[l] = \(checks.joined(separator: " || ")) ? -1 : \(place);\n"
-    text += "    }\n"
-    let step = depth[inner].stride(operand)
+    text += "    for (ptrdiff_t s = 0; s < blocks; ++s) {\n"
+    text += ranges(axes, lanes[lane], laneMoves, depth[inner], depthMoves)
+    let offsets = axes.map { offset("p\($0)", part.axes[$0]) }.joined()
+    text += "      const ptrdiff_t at = place[s] + move\(offsets);\n"
     if let rowStride = layout.rowStride {
-      text += "    ckc_pack_along_\(dtype.name)(src, at, count, run, \(step), panel + done,"
-      text += " \(rowStride));\n"
+      text += "      ckc_pack_along_\(dtype.name)(src, at, \(depthStep), run, k_from, k_to,"
+      text += " panel + first[s] * \(rowStride) + done);\n"
     } else {
-      text += "    ckc_pack_across_\(dtype.name)(src, at, count, run, \(step),"
-      text += " panel + done * \(width), \(width));\n"
+      text += "      ckc_pack_across_\(dtype.name)(src, at, \(laneStep), \(depthStep), size[s],"
+      text += " l_from, l_to,\n        run, k_from, k_to,"
+      text += " panel + done * \(width) + first[s], \(width));\n"
     }
-    text += "    done += run;\n    k\(inner) += run;\n"
-    // A run ends at the end of the innermost loop or of the block.
+    text += "    }\n    done += run;\n    k\(inner) += run;\n"
     text += carried(depth, "k", indent: "    ")
     text += "  }\n"
-    if layout.rowStride != nil {
-      // Rows that do not exist meet real columns: their sums are not used, but are sums of numbers.
-      text += "  for (ptrdiff_t l = count; l < CKC_GEMM_ROWS; ++l) {\n"
-      text += "    for (ptrdiff_t k = 0; k < depth; ++k) panel[l * \(layout.rowStride!) + k] = 0;\n"
-      text += "  }\n"
+    text += depth.indices.map { "  (void)k\($0);\n" }.joined()
+    // Lanes that do not exist: their sums are not used, but should be sums of numbers.
+    if let rowStride = layout.rowStride {
+      text += "  (void)size;\n"
+      text += "  for (ptrdiff_t l = count; l < \(width); ++l) {\n"
+      text += "    for (ptrdiff_t k = 0; k < depth; ++k) panel[l * \(rowStride) + k] = 0;\n  }\n"
+    } else {
+      text += "  if (count == \(width)) return;\n"
+      text += "  for (ptrdiff_t k = 0; k < depth; ++k) {\n"
+      text += "    for (ptrdiff_t l = count; l < \(width); ++l) panel[k * \(width) + l] = 0;\n  }\n"
     }
     return text + "}\n"
+  }
+
+  /// Lines that declare which lanes and depths of a block lie inside the tensor.
+  private func ranges(
+    _ axes: [Int], _ lane: Loop, _ laneMoves: [Int], _ depth: Loop, _ depthMoves: [Int]
+  ) -> String {
+    var text = ""
+    for axis in axes { text += "      const ptrdiff_t p\(axis) = q\(axis)[s] + m\(axis);\n" }
+    func bounds(_ name: String, _ whole: String, _ loop: Loop, _ moved: [Int]) {
+      let isFixed = moved.isEmpty
+      text += "      \(isFixed ? "const " : "")ptrdiff_t \(name)_from = 0;\n"
+      text += "      ptrdiff_t \(name)_to = \(whole);\n"
+      for axis in moved {
+        let (step, extent, p) = (loop.steps[axis], part.axes[axis].extent, "p\(axis)")
+        text += "      const ptrdiff_t \(name)f\(axis) = \(ceiling("-\(p)", step));\n"
+        text += "      const ptrdiff_t \(name)t\(axis) = \(ceiling("(\(extent) - \(p))", step));\n"
+        text += "      if (\(name)f\(axis) > \(name)_from) \(name)_from = \(name)f\(axis);\n"
+        text += "      if (\(name)t\(axis) < \(name)_to) \(name)_to = \(name)t\(axis);\n"
+      }
+    }
+    bounds("l", "size[s]", lane, laneMoves)
+    bounds("k", "run", depth, depthMoves)
+    for axis in axes where !laneMoves.contains(axis) && !depthMoves.contains(axis) {
+      text += "      if (\(misses("p\(axis)", part.axes[axis]))) k_to = 0;\n"
+    }
+    return text + "      (void)l_from;\n      (void)l_to;\n"
+  }
+
+  /// A quotient rounded up, where it is positive.
+  private func ceiling(_ dividend: String, _ divisor: Int) -> String {
+    divisor == 1 ? dividend : "\(dividend) < 0 ? 0 : (\(dividend) + \(divisor - 1)) / \(divisor)"
   }
 
   // MARK: Places of sums
@@ -126,29 +177,34 @@ extension CPart {
     let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
     let overGroups = blocking.threadsOverGroups
     let isThreaded = blocking.threads > 1
-    let share = isThreaded && !overGroups ? "      CKC_OMP(omp for schedule(static))\n" : ""
+    let ownsAll = isThreaded && overGroups
+    let ownsRows = isThreaded && !overGroups && !blocking.sharesRows
+    func share(_ clause: String = "") -> String {
+      isThreaded && !overGroups ? "      CKC_OMP(omp for schedule(static)\(clause))\n" : ""
+    }
+    let own = blocking.columnElements + blocking.rowElements + blocking.sumElements
 
     var text = head + "{\n"
-    let own = blocking.columnElements + blocking.rowElements + blocking.sumElements
     if isThreaded {
       text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
     }
     text += "  {\n"
     text += "    \(type) *const panel = (\(type) *)(void *)scratch"
-    text += overGroups && isThreaded ? " + ckc_thread() * \(own);\n" : ";\n"
+    text += ownsAll ? " + ckc_thread() * \(own);\n" : ";\n"
     if blocking.accumulates {
       text += "    \(type) *const totals = panel + \(blocking.columnElements);\n"
     }
-    text += "    \(type) *const strip = panel + \(blocking.columnElements + blocking.sumElements)"
-    text += !overGroups && isThreaded
-      ? " + ckc_thread() * \(blocking.rowElements);\n" : ";\n"
-    if overGroups && isThreaded { text += "    CKC_OMP(omp for schedule(static))\n" }
+    text += "    \(type) *const strips = panel + \(blocking.columnElements + blocking.sumElements)"
+    text += ownsRows ? " + ckc_thread() * \(blocking.rowElements);\n" : ";\n"
+    if ownsAll { text += "    CKC_OMP(omp for schedule(static))\n" }
     text += "    for (ptrdiff_t g = 0; g < \(part.groupCount); ++g) {\n"
     text += decoded("g", part.groups, "g", indent: "      ")
-    text += "      const ptrdiff_t ao = \(sum("\(part.firstBase)", part.groups, "g") { $0.first });\n"
-    text +=
-      "      const ptrdiff_t bo = \(sum("\(part.secondBase)", part.groups, "g") { $0.second });\n"
-    text += "      const ptrdiff_t oo = \(sum("\(part.outBase)", part.groups, "g") { $0.out });\n"
+    func start(_ base: Int, _ stride: (Loop) -> Int) -> String {
+      sum("\(base)", part.groups, "g", stride)
+    }
+    text += "      const ptrdiff_t ao = \(start(part.firstBase) { $0.first });\n"
+    text += "      const ptrdiff_t bo = \(start(part.secondBase) { $0.second });\n"
+    text += "      const ptrdiff_t oo = \(start(part.outBase) { $0.out });\n"
     text += """
             for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
             for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
@@ -161,26 +217,57 @@ extension CPart {
       """
     let (columnSource, columnBase) = part.columnOperand == .first ? ("a", "ao") : ("b", "bo")
     let (rowSource, rowBase) = part.rowOperand == .first ? ("a", "ao") : ("b", "bo")
-    text += share
-    text += """
-            for (ptrdiff_t c = 0; c < nc; c += \(width)) {
-              \(name)_columns(\(columnSource), \(columnBase), n0 + c, \(least("nc - c", width)),
-                k0, kc, panel + c * \(blocking.depth));
-            }
+    let tiles = "const ptrdiff_t c = t * \(width)"
+    if !blocking.readsColumns {
+      text += share(blocking.sharesRows ? " nowait" : "")
+      text += """
+              for (ptrdiff_t t = 0; t < (nc + \(width) - 1) / \(width); ++t) {
+                \(tiles);
+                \(name)_columns(\(columnSource), \(columnBase), n0 + c, \(least("nc - c", width)),
+                  k0, kc, panel + c * \(blocking.depth));
+              }
 
-      """
-    text += share
+        """
+    } else if blocking.columnElements > 0 {
+      text += isThreaded && !overGroups
+        ? "      CKC_OMP(omp single\(blocking.sharesRows ? " nowait" : ""))\n" : ""
+      text += """
+              if (nc % \(width) != 0) {
+                const ptrdiff_t c = nc / \(width) * \(width);
+                \(name)_columns(\(columnSource), \(columnBase), n0 + c, nc - c, k0, kc, panel);
+              }
+
+        """
+    }
+    let stripElements = "CKC_GEMM_ROWS * \(blocking.layout.rowStride ?? blocking.depth)"
+    let place = "m0 + p * CKC_GEMM_ROWS"
+    if blocking.sharesRows {
+      text += share()
+      text += """
+              for (ptrdiff_t p = 0; p < panels; ++p) {
+                \(name)_rows(\(rowSource), \(rowBase), \(place),
+                  \(least("mc - p * CKC_GEMM_ROWS", "CKC_GEMM_ROWS")), k0, kc,
+                  strips + p * (\(stripElements)));
+              }
+
+        """
+    }
+    text += share()
     let chunk = (blocking.columns / blocking.chunks + 31) / 32 * 32
     text += """
             for (ptrdiff_t task = 0; task < panels * \(blocking.chunks); ++task) {
-              const ptrdiff_t m = m0 + task / \(blocking.chunks) * CKC_GEMM_ROWS;
+              const ptrdiff_t p = task / \(blocking.chunks), m = \(place);
               const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
               const ptrdiff_t from = task % \(blocking.chunks) * \(chunk);
               const ptrdiff_t to = \(least("nc", "from + \(chunk)"));
-              if (from >= to) continue;
-              \(name)_rows(\(rowSource), \(rowBase), m, rows, k0, kc, strip);
 
       """
+    if blocking.sharesRows {
+      text += "        const \(type) *const strip = strips + p * (\(stripElements));\n"
+    } else {
+      text += "        \(type) *const strip = strips;\n"
+      text += "        \(name)_rows(\(rowSource), \(rowBase), m, rows, k0, kc, strip);\n"
+    }
     if !isLinear(part.rows) {
       text += "        ptrdiff_t row_at[CKC_GEMM_ROWS];\n"
       text += "        \(name)_row_places(m, rows, row_at);\n"
@@ -188,9 +275,20 @@ extension CPart {
     text += """
               for (ptrdiff_t c = from; c < to; c += \(width)) {
                 const ptrdiff_t columns = \(least("to - c", width));
-                const \(type) *const tile = panel + c * \(blocking.depth);
 
       """
+    if blocking.readsColumns {
+      let depthStride = part.seen(part.depth, by: part.columnOperand)[0].stride(part.columnOperand)
+      text += "          const \(type) *tile = \(columnSource) + \(columnBase) + n0 + c"
+      text += "\(term("k0", depthStride));\n"
+      text += "          ptrdiff_t step = \(depthStride);\n"
+      if blocking.columnElements > 0 {
+        text += "          if (columns < \(width)) { tile = panel; step = \(width); }\n"
+      }
+    } else {
+      text += "          const \(type) *const tile = panel + c * \(blocking.depth);\n"
+      text += "          const ptrdiff_t step = \(width);\n"
+    }
     text += tile(blocking)
     text += "        }\n      }\n      }\n"
     text += "      (void)ao;\n      (void)bo;\n"
@@ -203,7 +301,7 @@ extension CPart {
   private func tile(_ blocking: Part.Blocking) -> String {
     let (type, width) = (dtype.cCompute, "CKC_GEMM_COLUMNS(\(dtype.cCompute))")
     let layout = blocking.layout.rawValue
-    let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile,"
+    let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile, step,"
     let isContiguous = part.columns.last?.out ?? 1 == 1 && part.columns.count <= 1
     let isWide = dtype == .f32 || dtype == .f64
     if isWide, isContiguous, isLinear(part.rows) {

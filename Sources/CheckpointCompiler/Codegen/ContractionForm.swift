@@ -34,18 +34,22 @@ extension Contraction.Part {
     var threads: Int
     /// Whether every thread has groups of its own rather than rows.
     var threadsOverGroups: Bool
+    /// Whether whole tiles of columns are read where they are, and only an edge is packed.
+    var readsColumns: Bool
+    /// Whether all panels of rows are packed at once, for all threads.
+    var sharesRows: Bool
     /// Into how many pieces the columns of a block are cut, to be shared out.
     var chunks: Int
 
-    /// Elements of a panel of columns, of a panel of rows, of a block of sums.
+    /// Elements of the panel of columns, of a panel of rows or all of them, of a block of sums.
     var columnElements: Int
     var rowElements: Int
     var sumElements: Int
-    /// The first two and the last are shared by the threads, or each thread has its own.
+    /// Threads share columns and sums, and rows if `sharesRows`; or each has its own of all three.
     var scratchElements: Int {
       threadsOverGroups
         ? threads * (columnElements + rowElements + sumElements)
-        : columnElements + sumElements + threads * rowElements
+        : columnElements + sumElements + (sharesRows ? 1 : threads) * rowElements
     }
   }
 
@@ -74,13 +78,17 @@ extension Contraction.Part {
     if narrow >= 4, depth >= 4, area * Double(depth) > 4096 {
       return .packed(blocking(dtype, target))
     }
-    if let inner = self.depth.last, inner.first == 1, inner.second == 1, inner.extent >= 16,
-      !inner.movesWindow, !lanesAreContiguous
-    {
-      return .dots
-    }
+    if isContiguousInDepth, !lanesAreContiguous { return .dots }
     if lanesAreContiguous || depth < 4 || area * Double(depth) <= 4096 { return .lanes }
     return .packed(blocking(dtype, target))
+  }
+
+  /// Whether both operands are contiguous along the innermost depth, and it is long.
+  private var isContiguousInDepth: Bool {
+    guard let inner = depth.last, inner.extent >= 16, inner.second == 1 else { return false }
+    let moved = axes.indices.filter { inner.steps[$0] != 0 }
+    let stride = moved.reduce(inner.first) { $0 + inner.steps[$1] * axes[$1].stride }
+    return stride == 1 && moved.allSatisfy { axes[$0].dilation == 1 }
   }
 
   /// Whether lanes read each operand at one place or at neighbours.
@@ -102,30 +110,71 @@ extension Contraction.Part {
     func pieces(_ count: Int, of most: Int) -> Int { (count + most - 1) / most }
     let wide = CGemmSource.columnBytesMax / (dtype == .f64 ? 8 : 4)
     let tall = CGemmSource.rowsMax
-    // Even blocks: 784 deep is 3 × 262, not 2 × 320 and a rest.
-    let depthPieces = pieces(depthCount, of: CGemmSource.depthMax)
+    // Every block of the depth reads and writes the result again: the larger it is, the fewer blocks.
+    let isLarge = rowCount * columnCount > 262_144
+    let deepest = (isLarge ? CGemmSource.Layout.alongDeep : .alongMedium).depthMax!
+    // Even blocks: 784 deep is 5 × 157, not 4 × 160 and a rest.
+    let depthPieces = pieces(depthCount, of: deepest)
     let depthBlock = pieces(depthCount, of: depthPieces)
-    let isAlong = depth.last!.stride(rowOperand) == 1 && depth.last!.extent >= 8
-    let layout: CGemmSource.Layout =
-      !isAlong ? .across : depthBlock <= CGemmSource.shortDepthMax ? .alongShort : .along
+    let inner = depth.last!
+    let isAlong =
+      inner.stride(rowOperand) == 1 && (inner.extent >= 8 || rowOperand == .second)
+    let layout =
+      !isAlong
+      ? .across : CGemmSource.Layout.allCases.first { $0.depthMax.map { $0 >= depthBlock } ?? true }!
     let accumulates = (dtype == .bf16 || dtype == .f16) && depthPieces > 1
     let columnsMax = 256
     let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
     let columnBlock = rounded(pieces(columnCount, of: columnPieces), to: wide)
-    let rowBlock = accumulates ? min(rowCount, 24 * tall) : rowCount
+    let rowBlock = accumulates ? min(rowCount, 12 * tall) : rowCount
 
     let rowPanels = pieces(rowBlock, of: tall)
     let columnTiles = columnBlock / wide
     let products = Double(rowCount) * Double(columnCount) * Double(depthCount)
     let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * target.threadsMax)
-    let chunks = overGroups ? 1 : min(columnTiles, pieces(2 * target.threadsMax, of: rowPanels))
+    // Few panels of rows are too few tasks: columns are shared out as well.
+    let chunks =
+      overGroups || accumulates || rowPanels > target.threadsMax
+      ? 1 : min(columnTiles, pieces(2 * target.threadsMax, of: rowPanels))
+    let sharesRows = chunks > 1
+    let size = dtype.byteCount
+    let readsColumns =
+      (dtype == .f32 || dtype == .f64) && columnsAreInPlace && columnCount * size <= 4096
+    let columnElements =
+      !readsColumns
+      ? depthBlock * columnBlock : columnCount % wide == 0 ? 0 : depthBlock * wide
+    let rowStride = layout.rowStride ?? depthBlock
+    // Panels are of 14 rows or of 6.
+    let allRows = max(rounded(rowCount, to: tall), rounded(rowCount, to: 6))
     return Blocking(
       layout: layout, depth: depthBlock, columns: columnBlock, rows: rowBlock,
       accumulates: accumulates,
       threads: threads(target, tasks: overGroups ? groupCount : rowPanels * chunks),
-      threadsOverGroups: overGroups, chunks: chunks, columnElements: depthBlock * columnBlock,
-      rowElements: tall * (layout.rowStride ?? depthBlock),
+      threadsOverGroups: overGroups, readsColumns: readsColumns, sharesRows: sharesRows,
+      chunks: chunks, columnElements: columnElements,
+      rowElements: (sharesRows ? allRows : tall) * rowStride,
       sumElements: accumulates ? rowBlock * columnBlock : 0)
+  }
+
+  /// Whether columns are neighbours in their operand, and depths one stride apart.
+  private var columnsAreInPlace: Bool {
+    let operand = columnOperand
+    guard operand == .second || axes.isEmpty else { return false }
+    return columns.count == 1 && columns[0].stride(operand) == 1
+      && seen(depth, by: operand).count == 1
+  }
+
+  /// Loops as one operand sees them: strides of the others are left out, so that more can be merged.
+  func seen(_ loops: [Contraction.Loop], by operand: Contraction.Operand) -> [Contraction.Loop] {
+    typealias Loop = Contraction.Loop
+    let seen = merged(
+      loops.map { loop in
+        operand == .first
+          ? Loop(extent: loop.extent, first: loop.first, steps: loop.steps)
+          : Loop(extent: loop.extent, second: loop.second)
+      })
+    return seen.isEmpty
+      ? [Loop(extent: 1, steps: Array(repeating: 0, count: axes.count))] : seen
   }
 }
 

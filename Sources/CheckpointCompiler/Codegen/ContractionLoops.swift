@@ -249,19 +249,26 @@ extension Contraction.Part {
       swap(&part.rows, &part.columns)
       part.rowOperand = part.columnOperand
     }
-    // Taps outside, so that a window is checked once for a whole run; then what is contiguous in the
-    // operand that is packed most often innermost.
-    let rowOperand = part.rowOperand
-    part.depth.sort {
-      if $0.movesWindow != $1.movesWindow { return $0.movesWindow }
-      if $0.movesWindow { return false }
-      return $0.stride(rowOperand) > $1.stride(rowOperand)
+    // The deeper in, the nearer in the operand that is packed most often.
+    let windows = part
+    part.depth.sort { left, right in
+      for operand in [windows.rowOperand, windows.columnOperand] {
+        let reaches = (windows.reach(of: left, in: operand), windows.reach(of: right, in: operand))
+        if reaches.0 != reaches.1 { return reaches.0 > reaches.1 }
+      }
+      return false
     }
     part.groups = merged(part.groups)
     part.rows = merged(part.rows)
     part.columns = merged(part.columns)
     part.depth = merged(part.depth)
     return part
+  }
+
+  /// How far apart in an operand neighbours along a loop are.
+  private func reach(of loop: Loop, in operand: Contraction.Operand) -> Int {
+    guard operand == .first else { return abs(loop.second) }
+    return axes.indices.reduce(abs(loop.first)) { $0 + abs(loop.steps[$1]) * axes[$1].stride }
   }
 
   private mutating func dropTrivialLoops() {
@@ -309,7 +316,7 @@ extension Contraction.Part {
 }
 
 /// The same loops with neighbours joined where the outer one continues the inner one.
-private func merged(_ loops: [Contraction.Loop]) -> [Contraction.Loop] {
+func merged(_ loops: [Contraction.Loop]) -> [Contraction.Loop] {
   var result: [Contraction.Loop] = []
   for loop in loops {
     if let outer = result.last {
