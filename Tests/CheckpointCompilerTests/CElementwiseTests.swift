@@ -250,6 +250,26 @@ struct CElementwiseTests {
     }
   }
 
+  /// Emitted programs may be compiled by a C++ compiler, too.
+  @Test func everyOpIsCPlusPlusAsWell() throws {
+    var uses = Set(CSupport.functions.map(\.name))
+    let functions = ElementwiseCase.all.enumerated().map { index, item in
+      item.function(named: "f\(index)", uses: &uses)
+    }
+    let directory = try TemporaryDirectory()
+    func compile(_ text: String) throws -> ProcessResult {
+      let source = directory.file("program.cc")
+      try writeFileAtomically(Array(text.utf8), to: source)
+      let flags = ["-x", "c++", "-std=c++17", "-fsyntax-only", "-Wno-unused-function"]
+      return try Subprocess.run(
+        #require(compiler).command + flags + strictFlags + [source], joinsStreams: true)
+    }
+    // A C compiler may come without its C++ part.
+    guard try compile("#include <cmath>\nint main() { return 0; }\n").isSuccess else { return }
+    let result = try compile(cFile(functions, uses: uses))
+    #expect(result.isSuccess, "\(String(decoding: result.standardOutput, as: UTF8.self))")
+  }
+
   @Test func sixteenBitFormatsRoundAsTheInterpreter() throws {
     var uses: Set<String> = []
     var functions: [String] = []

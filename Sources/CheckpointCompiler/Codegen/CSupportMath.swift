@@ -134,16 +134,5 @@ extension CSupport {
             return 1.0 / (1.0 + exp(-x));
           }
           """)
-    ] + trigonometric + transcendental
-
-  /// Sine and cosine: those of the C library on doubles, rounded.
-  private static let trigonometric = ["sin", "cos"].map { name in
-    SupportFunction(
-      name: "ckc_\(name)_f32",
-      text: """
-        CKC_INLINE float ckc_\(name)_f32(float x) {
-          return (float)\(name)((double)x);
-        }
-        """)
-  }
+    ] + transcendental
 }
