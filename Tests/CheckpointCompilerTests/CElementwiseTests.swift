@@ -126,7 +126,7 @@ private func edgeElements(_ dtype: DType, isShort: Bool) -> [[UInt8]] {
     2_147_483_520, 2_147_483_648, -2_147_483_648, -2_147_483_904, 4_294_967_040, 4_294_967_296,
     0x1.fffffep62, 0x1p63, -0x1p63, 0x1p64, 3.3895e38, 0x1.fffffep127, 0x1.ffffffp127, 1e300,
     1.7976931348623157e308, 0x1.0080000000001p10, 0x1.0020000000001p10, 0x1.01p10, -0x1.003p10,
-    0.7071, 1e-3, 3.14159265, 1.57079632679, 1 - 0x1p-24, 1 + 0x1p-23, -1 + 0x1p-24,
+    0.7071, 1e-3, 0x1.f37c8ap95, 3.14159265, 1.57079632679, 1 - 0x1p-24, 1 + 0x1p-23, -1 + 0x1p-24,
   ]
   let all = isShort ? short : short + long
   return all.map { Tensor(TensorType(dtype), floats: [$0]).bytes }

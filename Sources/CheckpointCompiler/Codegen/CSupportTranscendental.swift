@@ -18,9 +18,9 @@
 //             pow        2 to the power of y log2(x), in double.
 // Invariants  Infinities, NaN, signed zeros and subnormal numbers as IEEE 754 has them. The bits are
 //             those of every compiler that neither contracts nor reorders arithmetic.
-// Checked by  Comparison with the C library's functions of doubles for all 2^32 floats, of pow for
-//             all pairs of 35 special numbers and 200 million random pairs. The largest errors in
-//             units in the last place:
+// Checked by  Comparison with the C library's functions of doubles for all 2^32 floats; of sin and
+//             cos for one in eight, in blocks of 4096; of pow for all pairs of 35 special numbers and
+//             200 million random pairs. The largest errors in units in the last place:
 //               exp 0.90, log 0.83, log1p 1.39, expm1 1.50, tanh 1.43, logistic 1.97, erf 1.23,
 //               sin 0.71, cos 0.71, pow 0.54.
 // Cost        On a core with AVX-512, per element of a loop over 4096, in ns, beside the function
