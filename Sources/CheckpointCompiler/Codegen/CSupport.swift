@@ -25,7 +25,8 @@ enum CSupport {
   static let includes = ["math.h", "stddef.h", "stdint.h", "string.h"]
 
   /// All functions; every one follows those that it calls.
-  static let functions: [SupportFunction] = bits + rounding + conversions + integers + math + random + places
+  static let functions: [SupportFunction] =
+    bits + rounding + conversions + integers + math + random + places
 
   /// The definitions of the named functions and of all that they call, in the order of the table.
   ///

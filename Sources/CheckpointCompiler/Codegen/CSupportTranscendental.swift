@@ -16,13 +16,13 @@
 //             sin, cos   In double: x 2/pi modulo 4 from exact products with the bits of 2/pi that
 //                        matter at the magnitude of x, then polynomials up to pi/4.
 //             pow        2 to the power of y log2(x), in double.
-// Invariants  Infinities, NaN, signed zeros and subnormal numbers as IEEE 754 has them. The bits are
-//             those of every compiler that neither contracts nor reorders arithmetic.
+// Invariants  Infinities, NaN, signed zeros and subnormal numbers as IEEE 754 has them. The bits
+//             are those of every compiler that neither contracts nor reorders arithmetic.
 // Checked by  Comparison with the C library's functions of doubles for all 2^32 floats; of sin and
-//             cos for one in eight, in blocks of 4096; of pow for all pairs of 35 special numbers and
-//             200 million random pairs. The largest errors in units in the last place:
+//             cos for one in eight, in blocks of 4096; of pow for all pairs of 35 special
+//             numbers and 200 million random pairs. The largest errors in units in the last place:
 //               exp 0.90, log 0.83, log1p 1.39, expm1 1.50, tanh 1.43, logistic 1.97, erf 1.23,
-//               sin 0.71, cos 0.71, pow 0.54.
+//               sin 0.72, cos 0.72, pow 0.54.
 // Cost        On a core with AVX-512, per element of a loop over 4096, in ns, beside the function
 //             of the C library: exp 0.25 (1.6), log 0.34 (2.0), log1p 0.4 (5.5), expm1 0.3 (7),
 //             tanh 0.4 (9), logistic 0.4 (1.7), erf 0.7 (7), sin and cos
@@ -194,8 +194,8 @@ extension CSupport {
       text: """
         CKC_INLINE float ckc_turned_sin_f32(float x, uint32_t turns) {
           const float size = fabsf(x);
-          /* x 2/pi without most of what is a multiple of four: x times a power of two less than 2^48, and
-             2/pi by that power modulo 32 in four parts of 29 bits, so that the products are exact. */
+          /* x 2/pi without most of what is a multiple of four: x times a power of two, less than
+             2^48, and 2/pi by that power modulo 32, in four parts, so that products are exact. */
           const double scale =
               size < 0x1p+48f ? 1.0
               : size < 0x1p+76f ? 0x1p-28
@@ -268,7 +268,7 @@ extension CSupport {
         CKC_INLINE float ckc_pow_f32(float x, float y) {
           const float magnitude = fabsf(x);
           const uint64_t bits = ckc_bits_of_f64((double)magnitude) + UINT64_C(0x95F619980C433);
-          /* The exponent changes at sqrt(1/2) times a power of two. 2^52 holds it in its last bits. */
+          /* The exponent changes at sqrt(1/2) times a power of two; 2^52 takes it as last bits. */
           const uint64_t exponent = (bits >> 52) | UINT64_C(0x4330000000000000);
           const uint64_t fraction = bits & UINT64_C(0xFFFFFFFFFFFFF);
           const double e = ckc_f64_from_bits(exponent) - (0x1p+52 + 1023.0);
