@@ -126,7 +126,7 @@ private func edgeElements(_ dtype: DType, isShort: Bool) -> [[UInt8]] {
     2_147_483_520, 2_147_483_648, -2_147_483_648, -2_147_483_904, 4_294_967_040, 4_294_967_296,
     0x1.fffffep62, 0x1p63, -0x1p63, 0x1p64, 3.3895e38, 0x1.fffffep127, 0x1.ffffffp127, 1e300,
     1.7976931348623157e308, 0x1.0080000000001p10, 0x1.0020000000001p10, 0x1.01p10, -0x1.003p10,
-    0.7071, 1e-3, 3.14159265, 1.57079632679, 1 - 0x1p-24, 1 + 0x1p-23, -1 + 0x1p-24,
+    0.7071, 1e-3, 0x1.f37c8ap95, 3.14159265, 1.57079632679, 1 - 0x1p-24, 1 + 0x1p-23, -1 + 0x1p-24,
   ]
   let all = isShort ? short : short + long
   return all.map { Tensor(TensorType(dtype), floats: [$0]).bytes }
@@ -248,6 +248,26 @@ struct CElementwiseTests {
           "\(item.label): \(numbers) gives \(actual[worst.place]), not \(expected[worst.place])")
       }
     }
+  }
+
+  /// Emitted programs may be compiled by a C++ compiler, too.
+  @Test func everyOpIsCPlusPlusAsWell() throws {
+    var uses = Set(CSupport.functions.map(\.name))
+    let functions = ElementwiseCase.all.enumerated().map { index, item in
+      item.function(named: "f\(index)", uses: &uses)
+    }
+    let directory = try TemporaryDirectory()
+    func compile(_ text: String) throws -> ProcessResult {
+      let source = directory.file("program.cc")
+      try writeFileAtomically(Array(text.utf8), to: source)
+      let flags = ["-x", "c++", "-std=c++17", "-fsyntax-only"] + strictFlags
+      return try Subprocess.run(
+        #require(compiler).command + flags + ["-Wno-unused-function", source], joinsStreams: true)
+    }
+    // A C compiler may come without its C++ part.
+    guard try compile("#include <cmath>\nint main() { return 0; }\n").isSuccess else { return }
+    let result = try compile(cFile(functions, uses: uses))
+    #expect(result.isSuccess, "\(String(decoding: result.standardOutput, as: UTF8.self))")
   }
 
   @Test func sixteenBitFormatsRoundAsTheInterpreter() throws {

@@ -41,8 +41,13 @@ func cLoad(_ dtype: DType, _ lvalue: String, uses: inout Set<String>) -> String 
 
 /// What to assign to an element in memory.
 ///
-/// - Parameter isRounded: Whether the value is one that the dtype has, as results of ops are and
-///   sums are not.
+/// - Parameters:
+///   - dtype: The dtype of the element.
+///   - value: An atom of its compute type.
+///   - isRounded: Whether the value is one that the dtype has, as results of ops are and sums are
+///     not.
+///   - uses: Receives the support functions that the expression calls.
+/// - Returns: An expression of the storage type.
 func cStore(
   _ dtype: DType, _ value: String, isRounded: Bool = false, uses: inout Set<String>
 ) -> String {
@@ -65,10 +70,13 @@ func cRounded(_ dtype: DType, _ value: String, uses: inout Set<String>) -> Strin
 /// What an elementwise op gives for one element, as a value of the compute type of its result.
 ///
 /// - Parameters:
+///   - opcode: An elementwise op.
 ///   - operandDType: The dtype of the last operand: of what `select` chooses from.
+///   - resultDType: The dtype of the result.
 ///   - operands: Atoms of the compute types of the operands.
 ///   - direction: That of `compare`.
 ///   - uses: Receives the support functions that the expression calls.
+/// - Returns: An expression; an atom only where it is a call.
 func cExpression(
   _ opcode: Opcode, operandDType: DType, resultDType: DType, _ operands: [String],
   direction: String?, uses: inout Set<String>

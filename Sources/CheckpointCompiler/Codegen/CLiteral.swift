@@ -3,11 +3,13 @@
 // Numbers that have no fraction and few digits are written in decimal, for whoever reads the
 // program; other floating-point numbers in hexadecimal, which C11 and C++17 read without rounding.
 
-/// One element as a C expression of the compute type of its dtype; an atom.
+/// One element as a C expression of the compute type of its dtype.
 ///
 /// - Parameters:
 ///   - bytes: The element, little-endian.
+///   - dtype: Its dtype.
 ///   - uses: Receives the support functions that infinities and NaN take.
+/// - Returns: An atom.
 func cLiteral(_ bytes: [UInt8], _ dtype: DType, uses: inout Set<String>) -> String {
   precondition(bytes.count == dtype.byteCount, "\(bytes.count) bytes for one \(dtype.name)")
   var bits: UInt64 = 0
@@ -36,7 +38,7 @@ func cLiteral(_ number: Float, uses: inout Set<String>) -> String {
     uses.insert("ckc_f32_from_bits")
     return "ckc_f32_from_bits(0x\(hex(UInt64(number.bitPattern)))u)"
   }
-  return "\(text(of: Double(number), suffix: "f"))"
+  return text(of: Double(number), suffix: "f")
 }
 
 /// A `double` as a C expression; an atom.

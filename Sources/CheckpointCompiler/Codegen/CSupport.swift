@@ -22,10 +22,11 @@ struct SupportFunction: Sendable {
 /// The functions that emitted C may call.
 enum CSupport {
   /// The headers that the functions need.
-  static let includes = ["math.h", "stdint.h", "string.h"]
+  static let includes = ["math.h", "stddef.h", "stdint.h", "string.h"]
 
   /// All functions; every one follows those that it calls.
-  static let functions: [SupportFunction] = bits + rounding + conversions + integers + math + random + places
+  static let functions: [SupportFunction] =
+    bits + rounding + conversions + integers + math + random + places
 
   /// The definitions of the named functions and of all that they call, in the order of the table.
   ///

@@ -134,32 +134,5 @@ extension CSupport {
             return 1.0 / (1.0 + exp(-x));
           }
           """)
-    ] + singles
-
-  /// Functions of `float`.
-  private static let singles: [SupportFunction] =
-    ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf"].map { name in
-      SupportFunction(
-        name: "ckc_\(name)_f32",
-        text: """
-          CKC_INLINE float ckc_\(name)_f32(float x) {
-            return (float)\(name)((double)x);
-          }
-          """)
-    } + [
-      SupportFunction(
-        name: "ckc_logistic_f32",
-        text: """
-          CKC_INLINE float ckc_logistic_f32(float x) {
-            return (float)(1.0 / (1.0 + exp(-(double)x)));
-          }
-          """),
-      SupportFunction(
-        name: "ckc_pow_f32",
-        text: """
-          CKC_INLINE float ckc_pow_f32(float x, float y) {
-            return (float)pow((double)x, (double)y);
-          }
-          """),
-    ]
+    ] + transcendental
 }
