@@ -53,13 +53,13 @@ enum Commands {
     case .pack: return try PackVerb.run(arguments, console: console)
     case .fmt: return try FmtVerb.run(arguments, console: console)
     case .ops: try OpsVerb.run(arguments, console: console)
+    case .plan: try PlanVerb.run(arguments, console: console)
+    case .explain: try ExplainVerb.run(arguments, console: console)
     case .compile: try CompileVerb.run(arguments, console: console)
     case .run: try RunVerb.run(arguments, console: console)
     case .train: try TrainVerb.run(arguments, console: console)
     case .check: return try CheckVerb.run(arguments, console: console)
     case .profile: try ProfileVerb.run(arguments, console: console)
-    case .plan, .explain:
-      throw Failure(.defect, "'\(arguments.verb.rawValue)' is not linked in")
     }
     return .done
   }

@@ -153,8 +153,8 @@ extension PlanReport {
 // MARK: Text
 
 extension PlanReport {
-  /// The report as lines of text.
-  public func text() -> String {
+  /// The figures: what each is, its value, and what it means.
+  var figures: [[String]] {
     var rows: [[String]] = []
     func add(_ label: String, _ value: String, _ remark: String = "") {
       rows.append([label, value, remark])
@@ -201,8 +201,13 @@ extension PlanReport {
         isRecomputed ? "recomputed values" : "kept values", "\(values.count)",
         values.isEmpty ? "" : "\(describeBytes(bytes)) from forward to backward")
     }
+    return rows
+  }
+
+  /// The report as lines of text.
+  public func text() -> String {
     var out = "\(name): target \(target), strategy \(strategy)\n\n"
-    for line in alignedColumns(rows, rightAligned: [false, true, false]) { out += "  \(line)\n" }
+    for line in alignedColumns(figures, rightAligned: [false, true, false]) { out += "  \(line)\n" }
     out += list("kept", of: crossing.filter { !$0.isRecomputed })
     out += list("recomputed", of: crossing.filter(\.isRecomputed))
     if !files.isEmpty { out += "\nwritten\n" + files.map { "  \($0)\n" }.joined() }

@@ -79,7 +79,8 @@ extension Verb {
         summary: "print or draw a stage of the compilation",
         details: """
           Prints the function as it is after a stage. With --format svg or html it draws the \
-          memory timeline before and after planning, with kept and recomputed values marked.
+          memory timeline before and after planning, with kept and recomputed values marked; with \
+          --format dot the kernels and values of the stage, for Graphviz.
           """,
         operands: [Verb.graphOperand],
         examples: [
@@ -91,7 +92,8 @@ extension Verb {
         summary: "show what would be kept and recomputed",
         details: """
           Prints the peak, the cost, a proven lower bound of the cost and the gap between the \
-          two, and which values are kept and which recomputed. Nothing is emitted.
+          two, and which values are kept and which recomputed. Nothing is emitted. With --format \
+          svg it draws the memory timeline, with --pareto as well the curve of memory and time.
           """,
         operands: [Verb.graphOperand],
         examples: [
@@ -101,7 +103,10 @@ extension Verb {
     case .explain:
       VerbDefinition(
         summary: "say why one value is kept or recomputed",
-        details: "Also says what it would cost to pin the value the other way.",
+        details: """
+          Says how large the value is, what makes and reads it, when it is in memory, and what \
+          planning again with the value pinned the other way gives.
+          """,
         operands: [
           Verb.graphOperand,
           Operand(placeholder: "%VALUE", help: "a value of the graph, such as %h3"),
@@ -186,7 +191,11 @@ extension Verb {
     case .fmt:
       VerbDefinition(
         summary: "print IR text in its standard form",
-        details: "Parses, verifies and prints each file; comments between ops are kept.",
+        details: """
+          Parses and checks each file and prints it in standard form. Only the space between words \
+          changes: comments, layers, expressions and the spelling of numbers stay. One wrong file \
+          and nothing is rewritten.
+          """,
         operands: [
           Operand(
             placeholder: "FILE", help: "IR text; - is standard input", isRepeated: true,

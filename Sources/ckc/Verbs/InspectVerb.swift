@@ -27,6 +27,8 @@ enum InspectVerb {
       switch format {
       case "json": compilation.json(after: stage).map { $0.prettyText }
       case "svg": compilation.timelineSVG()
+      case "html": compilation.timelineHTML()
+      case "dot": compilation.dot(after: stage)
       default: compilation.text(after: stage)
       }
     guard let text else { throw Failure(.defect, "the stage '\(stage.rawValue)' made nothing") }

@@ -1,0 +1,140 @@
+import Testing
+
+@testable import CheckpointCompiler
+
+@Suite struct PlanReportTests {
+  /// A small chain, planned; little search keeps the tests quick.
+  static func compile(
+    _ options: CompileOptions = CompileOptions(budget: .percent(60)), length: Int = 6
+  ) throws -> Compilation {
+    var options = options
+    options.lastStage = .memory
+    options.effort = 0.02
+    var sources = SourceMap()
+    return try Compiler(options: options).compile(
+      Array(CompilerTests.chain(length: length, width: 64).utf8), fileName: "chain.ir",
+      sources: &sources)
+  }
+
+  @Test func figuresAgreeWithThePlan() throws {
+    let compilation = try Self.compile()
+    let report = try #require(PlanReport(compilation))
+    let step = try #require(compilation.step)
+    let keepAll = try #require(compilation.keepAll)
+    #expect(report.name == "main" && report.target == "c" && report.strategy == "auto")
+    #expect(report.arenaBytes == step.arenaBytes)
+    #expect(report.keepAllArenaBytes == keepAll.arenaBytes)
+    #expect(report.budgetBytes == keepAll.arenaBytes * 60 / 100)
+    #expect(try #require(report.minimumBudgetBytes) <= report.arenaBytes)
+    #expect(report.inputBytes == 256 && report.parameterBytes == 256 && report.stateBytes == 0)
+    #expect(report.resultBytes == 260)
+    #expect(report.kernels - report.recomputedKernels == keepAll.computations.count)
+    #expect(report.recomputedKernels > 0 && !report.recomputed.isEmpty && !report.kept.isEmpty)
+    #expect(Set(report.kept).isDisjoint(with: report.recomputed))
+    // The chain keeps h0 … h5 for backward; h6 is read by the loss only.
+    #expect((report.kept + report.recomputed).sorted() == (0..<6).map { "h\($0)" })
+    let overhead = try #require(report.overhead)
+    #expect(abs(overhead - (report.cost / keepAll.costNs - 1)) < 1e-12 && overhead > 0)
+  }
+
+  @Test func jsonHasTheKeysThatAreDocumented() throws {
+    let report = try #require(PlanReport(try Self.compile(), files: ["a.c"]))
+    let value = try JSONValue.parse(Array(report.json().utf8))
+    #expect(
+      value.objectValue?.map(\.key) == [
+        "name", "target", "strategy", "budgetBytes", "arenaBytes", "peakLiveBytes",
+        "keepAllArenaBytes", "minimumBudgetBytes", "persistentBytes", "cost", "keepAllCost",
+        "lowerBoundCost", "overhead", "gap", "kernels", "recomputedKernels", "kept", "recomputed",
+        "files", "seconds",
+      ])
+    #expect(
+      value["persistentBytes"]?.objectValue?.map(\.key) == [
+        "inputs", "parameters", "state", "results",
+      ])
+    #expect(value["files"] == ["a.c"])
+  }
+
+  @Test func aTextThatWasPlannedTellsTheSameValues() throws {
+    let compilation = try Self.compile()
+    let report = try #require(PlanReport(compilation))
+    let text = Printer.print(try #require(compilation.step).function)
+    var sources = SourceMap()
+    let again = try Compiler(options: CompileOptions(lastStage: .memory)).compile(
+      Array(text.utf8), fileName: "planned.ir", sources: &sources)
+    let other = try #require(PlanReport(again))
+    #expect(other.strategy == "given" && other.keepAllArenaBytes == nil && other.gap == nil)
+    #expect(other.arenaBytes == report.arenaBytes)
+    #expect(other.recomputedKernels == report.recomputedKernels)
+    #expect(other.kept.sorted() == report.kept.sorted())
+    #expect(Set(other.recomputed) == Set(report.recomputed))
+    #expect(other.text().contains("strategy given"))
+  }
+
+  @Test func aSavedPlanIsReadBack() throws {
+    let compilation = try Self.compile()
+    let plan = try #require(SavedPlan(compilation))
+    #expect(try SavedPlan(json: Array(plan.json().utf8)) == plan)
+    let again = try Self.compile(CompileOptions(plan: plan))
+    #expect(again.step?.arenaBytes == compilation.step?.arenaBytes)
+    #expect(throws: CompileError.self) {
+      try Self.compile(CompileOptions(budget: .bytes(64), plan: plan))
+    }
+    for wrong in [
+      "{}", "[1]", "{\"kernels\":[1],\"order\":[]}", "{\"kernels\":[],\"order\":[0.5]}",
+    ] {
+      #expect(throws: Diagnostic.self) { try SavedPlan(json: Array(wrong.utf8)) }
+    }
+  }
+
+  @Test func measuredCostsAreReadBack() throws {
+    let costs = ["b#1": 2.5, "a#2": 1000]
+    let text = MeasuredCosts.json(costs)
+    #expect(try MeasuredCosts.read(json: Array(text.utf8)) == costs)
+    for wrong in [
+      "{}", "{\"kernels\":[]}", "{\"kernels\":{\"a\":-1}}", "{\"kernels\":{\"a\":\"\"}}",
+    ] {
+      #expect(throws: Diagnostic.self) { try MeasuredCosts.read(json: Array(wrong.utf8)) }
+    }
+  }
+
+  @Test func explainsWhatBecomesOfValues() throws {
+    let compilation = try Self.compile()
+    let report = try #require(PlanReport(compilation))
+    func explain(_ name: String) throws -> ValueExplanation {
+      try #require(try compilation.explain(name))
+    }
+    let kept = try explain(report.kept[0])
+    #expect(kept.decision == .kept && kept.runs == 1 && kept.lives.count == 1)
+    let recomputed = try explain(report.recomputed[0])
+    #expect(recomputed.decision == .recomputed && recomputed.runs == recomputed.lives.count)
+    #expect(recomputed.runs > 1 && recomputed.backwardReaders > 0)
+    #expect(try explain("x").decision == .argument)
+    #expect(try explain("loss").decision == .result)
+    #expect(try explain("h6").decision == .shortLived)
+    #expect(try explain("d3").decision == .backward)
+    do {
+      _ = try explain("h66")
+      Issue.record("a value that does not exist was explained")
+    } catch let error as Diagnostic {
+      #expect(error.message == "no value %h66; did you mean 'h6'?")
+    }
+  }
+
+  @Test func theCurveFallsStrictly() throws {
+    let curve = try #require(try Self.compile(CompileOptions()).paretoCurve(count: 5))
+    #expect(curve.points.count > 2)
+    for (point, next) in zip(curve.points, curve.points.dropFirst()) {
+      #expect(point.arenaBytes < next.arenaBytes && point.cost > next.cost)
+    }
+    #expect(curve.points.last?.arenaBytes == curve.keepAllArenaBytes)
+    #expect(curve.text().split(separator: "\n").count == curve.points.count + 1)
+  }
+
+  @Test func describesQuantities() {
+    #expect(
+      describeNs(0) == "0 ns" && describeNs(999.6) == "1 µs" && describeNs(12_345) == "12.3 µs")
+    #expect(describeNs(2.5e9) == "2.5 s" && describePercent(0.1234) == "12.3 %")
+    #expect(decimalText(-0.001) == "0" && decimalText(-1.5) == "-1.5")
+    #expect(decimalText(.infinity) == "∞" && decimalText(1e300) == "1e+300")
+  }
+}

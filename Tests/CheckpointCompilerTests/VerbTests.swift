@@ -1,0 +1,287 @@
+import CheckpointCompiler
+import Foundation
+import Testing
+
+@testable import ckc
+
+/// Files for one test, removed with it.
+struct Workspace: ~Copyable {
+  private let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  /// The path of a file.
+  func path(_ name: String) -> String { directory.file(name) }
+
+  /// Writes a file and returns its path.
+  func write(_ name: String, _ text: String) throws -> String {
+    try writeFileAtomically(Array(text.utf8), to: path(name))
+    return path(name)
+  }
+
+  /// The text of a file.
+  func read(_ name: String) throws -> String {
+    String(decoding: try readFile(path(name)), as: UTF8.self)
+  }
+
+  /// A small chain of kernels with its gradient.
+  func chain(_ length: Int = 5) throws -> String {
+    try write("chain.ir", CompilerTests.chain(length: length, width: 64))
+  }
+}
+
+@Suite struct GraphJobTests {
+  @Test func namesFilesAndOptionsThatAreWrong() throws {
+    let work = try Workspace()
+    let chain = try work.chain()
+    let missing = runCommand("plan", work.path("none.ir"))
+    #expect(missing.status == .input && missing.output.isEmpty)
+    #expect(missing.error.contains("cannot read") && missing.error.contains("none.ir"))
+    let hlo = try work.write("net.mlir", "module @jit_f {}")
+    #expect(runCommand("plan", hlo).error.contains("StableHLO text is not read yet"))
+    #expect(runCommand("plan", hlo).status == .input)
+    let syntax = runCommand("plan", try work.write("bad.ir", "func @main(%x: f32) -> f32 {\n"))
+    #expect(syntax.status == .input && syntax.error.contains("bad.ir:2:1: error:"))
+    #expect(runCommand("plan", chain, "--target", "cuda").status == .usage)
+    let pin = runCommand("plan", chain, "--pin", "h1=keap")
+    #expect(pin.status == .usage && pin.error.contains("did you mean 'keep'?"))
+    let value = runCommand("plan", chain, "--pin", "%h11=keep", "--budget", "80%")
+    #expect(value.status == .input && value.error.contains("did you mean"))
+    let stage = runCommand("plan", chain, "--stop-after", "simplfied")
+    #expect(stage.status == .usage && stage.error.contains("did you mean 'simplified'?"))
+    let late = runCommand("plan", chain, "--stop-after", "code")
+    #expect(late.status == .usage && late.error.contains("ends after the stage 'memory'"))
+    let costs = runCommand("plan", chain, "--costs", try work.write("costs.json", "{\n1}"))
+    #expect(costs.status == .input && costs.error.contains("costs.json:2:1"))
+    let entry = runCommand("plan", chain, "--entry", "mian")
+    #expect(entry.status == .input && entry.error.contains("@mian"))
+  }
+
+  @Test func anUnreachableBudgetEndsWithStatus3AndNamesTheSmallest() throws {
+    let work = try Workspace()
+    let chain = try work.chain()
+    let result = runCommand("plan", chain, "--budget", "64", "--json")
+    #expect(result.status == .budget)
+    #expect(result.error.contains("the budget of 64 bytes cannot be met: the smallest"))
+    #expect(result.error.contains("note: memory is fullest while '%"))
+    let value = try JSONValue.parse(Array(result.output.utf8))
+    #expect(value["exitStatus"] == 3)
+    let smallest = try #require(value["minimumBudgetBytes"]?.intValue)
+    #expect(runCommand("plan", chain, "--budget", "\(smallest)").status == .done)
+    let fixed = runCommand("plan", chain, "--budget", "64", "--strategy", "none")
+    #expect(fixed.status == .budget && fixed.error.contains("the plan needs"))
+  }
+
+  @Test func stagesArePrintedAndEndTheCommand() throws {
+    let work = try Workspace()
+    let chain = try work.chain(3)
+    let result = runCommand("plan", chain, "--print-after", "parsed", "--stop-after", "kernels")
+    #expect(result.status == .done && result.error.hasPrefix("// after parsed\nfunc @main("))
+    #expect(result.output.hasPrefix("func @main("))
+    let late = runCommand("plan", chain, "--print-after", "code")
+    #expect(late.error.contains("--print-after code changes nothing"))
+  }
+
+  @Test func optionsWithoutEffectAreReported() throws {
+    let work = try Workspace()
+    let chain = try work.chain(3)
+    #expect(
+      runCommand("plan", chain, "--momentum", "0.5").error
+        == "ckc: warning: --momentum changes nothing here\n")
+    let costs = try work.write("costs.json", "{\"kernels\":{\"other#1\":3}}")
+    let unknown = runCommand("plan", chain, "--costs", costs)
+    #expect(unknown.status == .done && unknown.error.contains("has no cost for 1"))
+  }
+}
+
+@Suite struct PlanVerbTests {
+  @Test func reportsAsTextJSONAndDrawing() throws {
+    let work = try Workspace()
+    let chain = try work.chain()
+    let text = runCommand("plan", chain, "--budget", "60%")
+    #expect(text.status == .done && text.error.isEmpty)
+    #expect(text.output.contains("arena") && text.output.contains("\nrecomputed\n  %h"))
+    let json = runCommand("plan", chain, "--budget", "60%", "--json")
+    let value = try JSONValue.parse(Array(json.output.utf8))
+    #expect(value["budgetBytes"] != .null && value["name"] == "main")
+    let path = work.path("timeline.svg")
+    let drawing = runCommand("plan", chain, "--format", "svg", "-o", path)
+    #expect(drawing.status == .done && drawing.output.isEmpty)
+    #expect(try work.read("timeline.svg").hasPrefix("<svg "))
+    #expect(runCommand("plan", chain, "--format", "dot").status == .usage)
+    #expect(runCommand("plan", chain, "--format", "svg", "--json").status == .usage)
+  }
+
+  @Test func drawsTheCurve() throws {
+    let work = try Workspace()
+    let chain = try work.chain(4)
+    let text = runCommand("plan", chain, "--pareto", "--budget", "50%", "--time-limit", "0.05")
+    #expect(
+      text.status == .done && text.output.hasPrefix("  arena") || text.output.contains("of all"))
+    #expect(text.error == "ckc: warning: --budget changes nothing beside --pareto\n")
+  }
+
+  @Test func writesNothingWhereItCannot() throws {
+    let work = try Workspace()
+    let file = try work.write("file", "")
+    let result = runCommand("plan", try work.chain(3), "-o", file + "/plan.txt")
+    #expect(result.status == .input && result.error.contains("file"))
+    #expect(try work.read("file") == "")
+  }
+}
+
+@Suite struct ExplainVerbTests {
+  @Test func tellsTheDecisionAndTheOtherWay() throws {
+    let work = try Workspace()
+    let chain = try work.chain()
+    let result = runCommand("explain", chain, "%h2")
+    #expect(result.status == .done && result.output.hasPrefix("%h2: f32[64], 256 B\nkept:"))
+    #expect(result.output.contains("With --pin %h2=recompute:"))
+    let json = runCommand("explain", chain, "h2", "--budget", "min", "--json")
+    let value = try JSONValue.parse(Array(json.output.utf8))
+    #expect(value["decision"] != nil && value["sizeBytes"] == 256)
+    #expect(runCommand("explain", chain, "%x").output.contains("an argument"))
+  }
+
+  @Test func suggestsTheValueThatWasMeant() throws {
+    let work = try Workspace()
+    let result = runCommand("explain", try work.chain(3), "%los")
+    #expect(result.status == .input && result.error.contains("no value %los; did you mean 'loss'?"))
+  }
+}
+
+@Suite struct InspectVerbTests {
+  @Test func printsEveryStage() throws {
+    let work = try Workspace()
+    let chain = try work.chain()
+    for stage in ["parsed", "differentiated", "simplified", "kernels", "planned", "memory"] {
+      let text = runCommand("inspect", chain, "--stage", stage, "--budget", "60%")
+      #expect(text.status == .done && text.output.contains("func @main("), "\(stage)")
+      let json = runCommand("inspect", chain, "--stage", stage, "--json")
+      let value = try JSONValue.parse(Array(json.output.utf8))
+      #expect(value["stage"] == .string(stage))
+      #expect(value["functions"]?.arrayValue?.first?["ops"]?.arrayValue?.isEmpty == false)
+      #expect(runCommand("inspect", chain, "--stage", stage, "--format", "dot").status == .done)
+    }
+    let memory = runCommand("inspect", chain, "--stage", "memory")
+    // What is added to the IR are comments: the text is read back.
+    let again = try work.write("memory.ir", memory.output)
+    #expect(memory.output.contains("// arena:"))
+    #expect(runCommand("inspect", again, "--stage", "parsed").status == .done)
+  }
+
+  @Test func drawsTheMemory() throws {
+    let work = try Workspace()
+    let chain = try work.chain(3)
+    #expect(runCommand("inspect", chain, "--format", "svg").output.hasPrefix("<svg "))
+    #expect(runCommand("inspect", chain, "--format", "html").output.hasPrefix("<!DOCTYPE html>"))
+    let wrong = runCommand("inspect", chain, "--format", "svg", "--stage", "parsed")
+    #expect(wrong.status == .usage && wrong.error.contains("--format dot"))
+    #expect(runCommand("inspect", chain, "--format", "text").status == .usage)
+  }
+}
+
+@Suite struct SolveVerbTests {
+  private static let problem = """
+    {"nodes":[{"name":"a","cost":1,"outputs":[100],"inputs":[]},
+    {"name":"b","cost":1,"outputs":[100],"inputs":[[0,0]]},
+    {"name":"c","cost":1,"outputs":[100],"inputs":[[1,0]]},
+    {"name":"d","cost":1,"outputs":[100],"inputs":[[2,0],[0,0]],"keep":[true]}]}
+    """
+
+  @Test func solvesWithinTheBudget() throws {
+    let work = try Workspace()
+    let file = try work.write("problem.json", Self.problem)
+    let result = runCommand("solve", file, "--budget", "300", "--json")
+    let value = try JSONValue.parse(Array(result.output.utf8))
+    #expect(result.status == .done && value["peak"] == 300 && value["status"] == "optimal")
+    let path = work.path("schedule.json")
+    let summary = runCommand("solve", file, "--budget", "min", "--order", "given", "-o", path)
+    #expect(summary.status == .done && summary.output.contains("peak 300 B"))
+    #expect(try work.read("schedule.json").contains("\"schedule\":[[\"compute\",0]"))
+    #expect(runCommand("solve", file, "--budget", "75%").status == .budget)
+  }
+
+  @Test func refusesWhatCannotBeMet() throws {
+    let work = try Workspace()
+    let file = try work.write("problem.json", Self.problem)
+    let result = runCommand("solve", file, "--budget", "299", "-o", work.path("s.json"))
+    #expect(result.status == .budget && result.output.isEmpty)
+    #expect(result.error.contains("none is below 300, which node 3 'd' needs"))
+    #expect(throws: FileError.self) { try work.read("s.json") }
+    let json = runCommand("solve", file, "--budget", "299", "--json")
+    #expect(json.output.contains("\"status\":\"infeasible\""))
+    let wrong = runCommand("solve", try work.write("wrong.json", "{\"nodes\":[{\"cost\":1}]}"))
+    #expect(wrong.status == .input && wrong.error.contains("wrong.json:1:11: error:"))
+  }
+}
+
+@Suite struct PackVerbTests {
+  private static let instance = "id,lower,upper,size\na,0,2,4\nb,1,3,4\nc,2,4,4\n"
+
+  @Test func writesOffsets() throws {
+    let work = try Workspace()
+    let file = try work.write("instance.csv", Self.instance)
+    let result = runCommand("pack", file)
+    #expect(
+      result.status == .done && result.output.hasPrefix("id,lower,upper,size,offset\na,0,2,4,"))
+    #expect(result.output.split(separator: "\n").count == 4)
+    let both = runCommand("pack", file, "--capacity", "8", "-o", work.path("o.csv"), "--json")
+    #expect(both.output.hasPrefix("{\"status\":\"optimal\",\"height\":8,\"lowerBound\":8"))
+    #expect(try work.read("o.csv") == result.output)
+  }
+
+  @Test func refusesWhatDoesNotFit() throws {
+    let work = try Workspace()
+    let file = try work.write("instance.csv", Self.instance)
+    let result = runCommand("pack", file, "--capacity", "7", "-o", work.path("o.csv"))
+    #expect(result.status == .budget && result.error.contains("none has fewer than 8"))
+    #expect(throws: FileError.self) { try work.read("o.csv") }
+    let wrong = runCommand("pack", try work.write("w.csv", "id,lower,upper,size\na,0,x,4\n"))
+    #expect(wrong.status == .input && wrong.error.contains("w.csv:2:5: error: 'x'"))
+  }
+}
+
+@Suite struct FmtVerbTests {
+  private static let text = "// c\nfunc @main(%x:f32)->f32 { return %x }"
+  private static let standard = "// c\nfunc @main(%x: f32) -> f32 {\n  return %x\n}\n"
+
+  @Test func printsChecksAndRewrites() throws {
+    let work = try Workspace()
+    let file = try work.write("a.ir", Self.text)
+    #expect(runCommand("fmt", file).output == Self.standard)
+    let check = runCommand("fmt", "--check", file)
+    #expect(check.status == .input && check.output == "\(file)\n" && check.error.isEmpty)
+    #expect(try work.read("a.ir") == Self.text)
+    #expect(runCommand("fmt", "-i", file).status == .done)
+    #expect(try work.read("a.ir") == Self.standard)
+    #expect(runCommand("fmt", "--check", file).status == .done)
+    let json = runCommand("fmt", "--check", file, "--json")
+    #expect(json.output.contains("\"isChanged\":false"))
+  }
+
+  @Test func rewritesAllFilesOrNone() throws {
+    let work = try Workspace()
+    let good = try work.write("a.ir", Self.text)
+    let bad = try work.write("b.ir", "func @main(")
+    let worse = try work.write("c.ir", "fnc")
+    let result = runCommand("fmt", "-i", good, bad, worse)
+    #expect(result.status == .input && result.error.contains("b.ir:1:12: error:"))
+    #expect(result.error.contains("c.ir:1:1: error:"))
+    #expect(try work.read("a.ir") == Self.text)
+    #expect(runCommand("fmt", "-i", "--check", good).status == .usage)
+    #expect(runCommand("fmt", "-i", "-").status == .usage)
+  }
+}
+
+@Suite struct OpsVerbTests {
+  @Test func listsAndDescribes() throws {
+    let list = runCommand("ops")
+    for opcode in Opcode.allCases { #expect(list.output.contains(opcode.name)) }
+    #expect(runCommand("ops", "pad").output.contains("pad"))
+    let wrong = runCommand("ops", "padd")
+    #expect(wrong.status == .usage && wrong.error.contains("did you mean 'pad'?"))
+    let json = try JSONValue.parse(Array(runCommand("ops", "--json").output.utf8))
+    #expect(json.arrayValue?.count == Opcode.allCases.count)
+  }
+}
