@@ -37,6 +37,21 @@ import Testing
         == ["kept", "taken"])
   }
 
+  @Test func tryingToWriteChangesNothing() throws {
+    let directory = try TemporaryDirectory()
+    try writeFileAtomically([1], to: directory.file("kept"))
+    var batch = OutputBatch()
+    batch.add([2], to: directory.file("kept"))
+    batch.add([2], to: directory.file("fresh/deep/new"))
+    try batch.checkWritable()
+    #expect(try readFile(directory.file("kept")) == [1])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["kept"])
+    batch.add([2], to: directory.file("kept/below"))
+    let error = #expect(throws: FileError.self) { try batch.checkWritable() }
+    #expect(error?.path == directory.file("kept"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["kept"])
+  }
+
   @Test func refusesAFileInPlaceOfADirectory() throws {
     let directory = try TemporaryDirectory()
     try writeFileAtomically([1], to: directory.file("file"))

@@ -42,8 +42,11 @@ extension Function {
     arguments.indices.first { argumentName($0) == name }
   }
 
-  /// The index of the result that is the loss.
-  public var lossResult: Int? { results.indices.first { results[$0].role == .loss } }
+  /// The index of the result that is the loss, one number.
+  public var lossResult: Int? {
+    let types = resultTypes
+    return results.indices.first { results[$0].role == .loss && types[$0].elementCount == 1 }
+  }
 
   /// Whether an argument is the key of the random ops: it gets the seed and the number of the step.
   package func isKey(_ index: Int) -> Bool {

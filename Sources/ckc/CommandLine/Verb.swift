@@ -130,7 +130,7 @@ extension Verb {
         summary: "compile, train and save the weights",
         details: """
           Trains for a number of epochs over the data, shuffled by --seed, and saves parameters \
-          and optimizer state as safetensors, to NAME.safetensors unless -o says otherwise. The \
+          and optimizer state as safetensors, to net.safetensors for net.ir unless -o says else. The \
           first dimension of the inputs is the batch; data have more rows. %key gets the seed and \
           the step, %lr the learning rate. --eval runs @eval where the file has it, otherwise the \
           forward part of the graph, and prints the mean of every scalar result. Ctrl-C stops \

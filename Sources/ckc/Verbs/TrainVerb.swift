@@ -31,7 +31,7 @@ enum TrainVerb {
           + "'loss', and name an optimizer with --optimizer")
     }
     let data = try DataSet(trainingTensors, for: function, option: "--data")
-    let path = arguments.text(.output) ?? "\(compilation.name).safetensors"
+    let path = arguments.text(.output) ?? "\(job.stem ?? compilation.name).safetensors"
     var output = OutputBatch()
     output.add([], to: path)
     try output.checkWritable()
@@ -171,6 +171,13 @@ private struct TrainingSetup {
 }
 
 extension GraphJob {
+  /// The name of the file without directories and suffix; nil for standard input.
+  var stem: String? {
+    let name = fileName.split(separator: "/").last.map(String.init) ?? ""
+    let stem = name.split(separator: ".").first.map(String.init)
+    return fileName == "<stdin>" ? nil : stem
+  }
+
   /// Whether the file holds a function `@eval`.
   var definesEvaluation: Bool {
     let parsed = try? compiledQuietly {
