@@ -61,8 +61,9 @@ import Testing
     }
     #expect(names(.kept) == Set(report.kept))
     #expect(names(.dropped) == Set(report.recomputed))
-    #expect(names(.recomputed) == Set(report.recomputed))
-    #expect(names(.forward) == ["h6"])
+    // Beside them, what it takes to make them again.
+    #expect(names(.recomputed).isSuperset(of: report.recomputed))
+    #expect(names(.forward).contains("z5"))
     #expect(timeline.kernels.count(where: \.isRecomputation) == report.recomputedKernels)
     #expect(timeline.liveBytes.max() == timeline.peakLiveBytes)
     for block in timeline.blocks {
@@ -95,7 +96,7 @@ import Testing
     let compilation = try PlanReportTests.compile()
     let planned = try #require(compilation.dot(after: .planned))
     #expect(planned.hasPrefix("digraph \"main\" {") && planned.hasSuffix("}\n"))
-    #expect(planned.contains("label=\"recompute\"") && planned.contains("%h0\\nmultiply"))
+    #expect(planned.contains("label=\"recompute\"") && planned.contains("%h0\\nnegate"))
     #expect(planned.filter { $0 == "{" }.count == planned.filter { $0 == "}" }.count)
     for stage in Stage.allCases {
       #expect((compilation.dot(after: stage) == nil) == (stage == .code))

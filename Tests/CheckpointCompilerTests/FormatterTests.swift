@@ -59,8 +59,8 @@ import Testing
     // A header comment.
     //   indented
 
-    func @scale<T: dtype, B, I, O...>(%x: T[B,I*2], %w: T[O...]; scale = 1.0 / sqrt(I), dims = [0, 1])  // layer
-        -> T[B,I*2] {
+    func @scale<T: dtype, B, I, O...>(%x: T[B, I * 2], %w: T[O...]; scale = 1.0 / sqrt(I), dims = [0, 1])  // layer
+        -> T[B, I * 2] {
       // first
       %y = multiply %x, %x  // tail
 
@@ -71,17 +71,16 @@ import Testing
       // last
     }
 
-    func @main(
-        %x: f32[4,8],  // the data
+    func @main(%x: f32[4,8],  // the data
         param %w: f32[3,8] = normal(0.1),
         // labels
         input %y: i32[4]) -> (loss %loss: f32, grad(%w) %g: f32[3,8]) {
       %h = dot_general %x, %w {lhs_contract = [1],
-          rhs_contract = [1]  // columns
-          }
+        rhs_contract = [1]  // columns
+        }
       %c = constant [[1.0, 2.0, 3.0],
-          [4.0, 5.0, 6.0],  // row
-          [7.0, 8, 9], [1, 2, 3]] : f32[4,3]
+        [4.0, 5.0, 6.0],  // row
+        [7.0, 8, 9], [1, 2, 3]] : f32[4,3]
       %k = constant hex "0000803f" : f32
       %f = fusion "lab" {
         %a = add %h, %c
@@ -105,9 +104,47 @@ import Testing
     #expect(try format(once) == once)
   }
 
+  @Test func breaksLongSignaturesAndKeepsBranches() throws {
+    let text = """
+      func @drop<S...>(%a:f32[S...];rate=0.5) ->f32[S...] {
+      %y = if equal( rate,0 ){ yield %a }
+      else { // dropped
+      %c=add %a,%a
+      yield %c } // done
+      return %y }
+      func @main(%a: f32, param %b: f32=zeros, %c: f32, %d: f32[2, 3]) -> (%r: f32, %s: f32) {
+        return %a, %c
+      }
+      """
+    let standard = """
+      func @drop<S...>(%a: f32[S...]; rate = 0.5) -> f32[S...] {
+        %y = if equal(rate, 0) {
+          yield %a
+        } else {  // dropped
+          %c = add %a, %a
+          yield %c
+        }  // done
+        return %y
+      }
+
+      func @main(
+          %a: f32,
+          param %b: f32 = zeros,
+          %c: f32,
+          %d: f32[2,3]) -> (
+          %r: f32,
+          %s: f32) {
+        return %a, %c
+      }
+
+      """
+    #expect(try format(text) == standard)
+    #expect(try format(standard) == standard)
+  }
+
   @Test func leavesPrintedTextAsItIs() throws {
     for text in [
-      CompilerTests.chain(length: 4, width: 8),
+      PlanReportTests.layers(4),
       "func @main(%a: f32, %b: f32, %c: f32, %d: f32) -> (%r: f32) {\n"
         + "  %s = no_grad {\n  %t = add %a, %b\n  yield %t\n  }\n  %r = add %s, %c\n  return %r\n}",
     ] {

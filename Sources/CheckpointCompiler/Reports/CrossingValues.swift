@@ -52,14 +52,16 @@ extension PlannedStep {
   fileprivate var crossingValuesByName: [CrossingValue] {
     let kernels = assignment.order.kernels
     let turn = function.lossKernel(assignment.order) ?? peakKernel
+    // What only helps to make another value again is not needed by the backward part itself.
+    let isNeeded = Set(
+      kernels.filter { !function.isRecomputation($0.op) }.flatMap(\.reads))
     let again = Set(
-      kernels.filter { function.isRecomputation($0.op) }.flatMap(\.writes).map {
-        originalName(function.values[$0].name)
-      })
+      kernels.filter { function.isRecomputation($0.op) }.flatMap(\.writes)
+        .filter { isNeeded.contains($0) }.map { originalName(function.values[$0].name) })
     var values: [CrossingValue] = []
     for (content, buffer) in zip(assignment.contents, assignment.problem.buffers) {
       guard case .value = content, buffer.lower <= turn else { continue }
-      let name = originalName(buffer.name)
+      let name = outsideName(buffer.name)
       let isRecomputed = again.contains(name)
       guard isRecomputed || buffer.upper > turn + 1 else { continue }
       values.append(
@@ -74,8 +76,12 @@ extension PlannedStep {
   func key(ofBuffer index: Int, byName: Bool) -> String? {
     guard case .value(let value) = assignment.contents[index] else { return nil }
     let buffer = assignment.problem.buffers[index]
-    guard !byName else { return originalName(buffer.name) }
-    let output = assignment.order.kernels[buffer.lower].writes.firstIndex(of: value) ?? 0
+    let kernel = assignment.order.kernels[buffer.lower]
+    if byName {
+      let isClone = function.isRecomputation(kernel.op)
+      return isClone ? originalName(buffer.name) : outsideName(buffer.name)
+    }
+    let output = kernel.writes.firstIndex(of: value) ?? 0
     return "\(computations[buffer.lower]).\(output)"
   }
 
@@ -129,7 +135,7 @@ extension Function {
   }
 }
 
-/// The name of the value that a clone was made from: `h3` for `h3.r2` and for `h3.r1.in`.
+/// The name of the value that a recomputed one was made from: `h3` for `h3.r2` and for `h3.r1.in`.
 func originalName(_ name: String) -> String {
   var parts = outsideName(name).split(separator: ".", omittingEmptySubsequences: false)
   if parts.count > 1, let last = parts.last, last.first == "r",

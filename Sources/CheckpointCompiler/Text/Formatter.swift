@@ -6,8 +6,8 @@
 //             writes each with the space that its place asks for. What stood between two tokens,
 //             comments and line breaks, is looked up in the text.
 // Standard    Two columns of indentation a block, one op a line, at most one blank line in a row, one
-//             between functions. Signatures of more than three arguments have a line for each.
-//             Line breaks inside an op stay where they are.
+//             between functions. Line breaks inside an op or a signature stay where they are; a
+//             signature of more than three arguments that has none gets a line for each.
 // Invariants  The tokens of the result are those of the text; formatting again changes nothing;
 //             what `Printer` wrote stays as it is.
 // Cost        O(bytes).
@@ -106,10 +106,13 @@ struct Formatter {
   /// - Parameters:
   ///   - space: Whether a space stands before it where the line goes on.
   ///   - lineBreak: What happens to the line before it.
-  ///   - shift: The indentation of a new line, beyond that of the statement.
+  ///   - shift: The indentation of a new line, beyond that of the statement; by default 4 in
+  ///     signatures and 2 in ops.
   private mutating func put(
-    space: Bool, _ lineBreak: Break = .asWritten, shift: Int = 4
+    space: Bool, _ lineBreak: Break = .asWritten, shift: Int? = nil
   ) {
+    // Arguments must not look like the ops below them.
+    let shift = shift ?? (depth == 0 ? 4 : 2)
     let (comments, newlines) = gap(before: position)
     for comment in comments {
       if comment.newlines == 0 { write("  ") } else { newline(indent: 2 * depth + shift) }
@@ -173,38 +176,38 @@ struct Formatter {
   private mutating func function() {
     out += spelling(position)
     position += 1
-    put(space: true, .never)
+    put(space: true)
     if kind == .less {
-      put(space: false, .never)
+      put(space: false)
       while kind != .greater {
         let isFirst = tokens[position - 1].kind == .less
         let isTight = kind == .colon || kind == .comma || kind == .ellipsis
-        put(space: !isFirst && !isTight, .never)
+        put(space: !isFirst && !isTight)
       }
-      put(space: false, .never)
+      put(space: false)
     }
     let arguments = extent(from: position)
     let breaksArguments =
-      arguments.items > 3 || breaks(from: position + 1, through: arguments.last)
-    put(space: false, .never)
-    list(until: .rightParen, breaks: breaksArguments) { $0.argument($1) }
+      arguments.items > 3 && !breaks(from: position + 1, through: arguments.last)
+    put(space: false)
+    list(breaks: breaksArguments) { $0.argument($1) }
     if kind == .arrow {
-      put(space: true, .never)
+      put(space: true)
       if kind == .leftParen {
         let results = extent(from: position)
         let breaksResults =
-          arguments.items > 3 || breaks(from: position + 1, through: results.last)
-        put(space: true, .never)
-        list(until: .rightParen, breaks: breaksResults) { $0.result($1) }
+          arguments.items > 3 && !breaks(from: position + 1, through: results.last)
+        put(space: true)
+        list(breaks: breaksResults) { $0.result($1) }
       } else {
-        type(space: true, .never)
+        type(space: true)
       }
     }
     if kind == .identifier {
-      put(space: true, .never)
-      put(space: true, .never)
+      put(space: true)
+      put(space: true)
     }
-    put(space: true, .never)
+    put(space: true)
     block()
   }
 
@@ -231,19 +234,17 @@ struct Formatter {
   /// Writes what stands in parentheses, and the closing one.
   ///
   /// `item` gets the break before its first token.
-  private mutating func list(
-    until end: Token.Kind, breaks: Bool, _ item: (inout Formatter, Break) -> Void
-  ) {
-    while kind != end {
+  private mutating func list(breaks: Bool, _ item: (inout Formatter, Break) -> Void) {
+    while kind != .rightParen {
       switch kind {
-      case .comma: put(space: false, .never)
+      case .comma: put(space: false)
       case .semicolon:
-        put(space: false, .never)
-        parameters(breaks: breaks)
-      default: item(&self, breaks ? .always : .never)
+        put(space: false)
+        parameters(breaks ? .always : .asWritten)
+      default: item(&self, breaks ? .always : .asWritten)
       }
     }
-    put(space: false, .never, shift: 0)
+    put(space: false, shift: 0)
   }
 
   private func isAfterOpening(_ index: Int) -> Bool {
@@ -255,31 +256,27 @@ struct Formatter {
 
   private mutating func argument(_ lineBreak: Break) {
     let space = !isAfterOpening(position)
-    if kind == .identifier {
-      put(space: space, lineBreak)
-      put(space: true, .never)
-    } else {
-      put(space: space, lineBreak)
-    }
-    put(space: false, .never)
-    type(space: true, .never)
+    put(space: space, lineBreak)
+    if tokens[position - 1].kind == .identifier { put(space: true) }
+    put(space: false)
+    type(space: true)
     if kind == .equal {
-      put(space: true, .never)
-      expression(space: true, .never)
+      put(space: true)
+      expression(space: true)
     }
   }
 
-  /// The attributes that a layer takes; all of them on one line.
-  private mutating func parameters(breaks: Bool) {
-    var lineBreak: Break = breaks ? .always : .never
+  /// The attributes that a layer takes.
+  private mutating func parameters(_ lineBreak: Break) {
+    var lineBreak = lineBreak
     while kind != .rightParen {
       put(space: true, lineBreak)
-      lineBreak = .never
+      lineBreak = .asWritten
       if kind == .equal {
-        put(space: true, .never)
-        expression(space: true, .never)
+        put(space: true)
+        expression(space: true)
       }
-      if kind == .comma { put(space: false, .never) }
+      if kind == .comma { put(space: false) }
     }
   }
 
@@ -287,35 +284,33 @@ struct Formatter {
     var lineBreak = lineBreak
     var space = !isAfterOpening(position)
     if isWord("loss") || isWord("grad") || isWord("update") {
-      // A dtype cannot have these names: what follows decides nothing.
       put(space: space, lineBreak)
-      if kind == .leftParen { for _ in 0..<3 { put(space: false, .never) } }
-      lineBreak = .never
+      if kind == .leftParen { for _ in 0..<3 { put(space: false) } }
+      lineBreak = .asWritten
       space = true
     }
     if kind == .value {
       put(space: space, lineBreak)
-      put(space: false, .never)
-      lineBreak = .never
+      put(space: false)
+      lineBreak = .asWritten
       space = true
     }
     type(space: space, lineBreak)
   }
 
-  private mutating func type(space: Bool, _ lineBreak: Break) {
+  /// Writes a type; extents that are plain numbers stand without spaces, as they are printed.
+  private mutating func type(space: Bool, _ lineBreak: Break = .asWritten) {
     put(space: space, lineBreak)
-    // A bracket on a new line is never part of a type in an op.
     guard kind == .leftBracket else { return }
-    let inner: Break = lineBreak == .always ? .never : lineBreak
-    put(space: false, inner)
-    while kind != .rightBracket {
-      if kind == .comma {
-        put(space: false, inner)
-      } else {
-        expression(space: false, inner, isTight: true)
-      }
+    var end = position
+    var isPlain = true
+    while tokens[end].kind != .rightBracket {
+      let inner = tokens[end].kind
+      isPlain = isPlain && (inner == .integer || inner == .comma || inner == .leftBracket)
+      end += 1
     }
-    put(space: false, inner)
+    put(space: false)
+    elements(until: .rightBracket, isTight: isPlain)
   }
 
   // MARK: Ops
@@ -331,6 +326,12 @@ struct Formatter {
         out += spelling(position)
         position += 1
         opens = false
+        if depth > 0, isWord("else") {
+          put(space: true, .never)
+          put(space: true, .never)
+          depth += 1
+          opens = true
+        }
       } else {
         startLine(opens: opens)
         opens = op()
@@ -358,7 +359,12 @@ struct Formatter {
       put(space: true, .never)
       depth += 1
       return true
-    case "constant": expression(space: true, .asWritten)
+    case "if":
+      expression(space: true)
+      put(space: true, .never)
+      depth += 1
+      return true
+    case "constant": expression(space: true)
     case "call":
       put(space: true)
       operands()
@@ -373,16 +379,16 @@ struct Formatter {
         }
         put(space: tokens[position - 1].kind == .comma)
         put(space: true)
-        expression(space: true, .asWritten)
+        expression(space: true)
       }
       put(space: false)
     }
     if kind == .colon {
       put(space: true)
-      type(space: true, .asWritten)
+      type(space: true)
       while kind == .comma {
         put(space: false)
-        type(space: true, .asWritten)
+        type(space: true)
       }
     }
     return false
@@ -392,70 +398,66 @@ struct Formatter {
     guard !tokens[position].startsLine, kind != .leftBrace, kind != .colon, kind != .rightBrace,
       kind != .end
     else { return }
-    expression(space: true, .asWritten)
+    expression(space: true)
     while kind == .comma {
       put(space: false)
-      expression(space: true, .asWritten)
+      expression(space: true)
     }
   }
 
   // MARK: Expressions
 
-  /// Writes an operand or a compile-time expression.
-  ///
-  /// - Parameters:
-  ///   - space: Whether a space stands before it.
-  ///   - lineBreak: What happens to the line before it, and inside it.
-  ///   - isTight: Whether operators stand without spaces, as they do in types.
-  private mutating func expression(space: Bool, _ lineBreak: Break, isTight: Bool = false) {
-    factor(space: space, lineBreak, isTight)
+  /// Writes an operand or a compile-time expression; operators stand without spaces where `isTight`.
+  private mutating func expression(space: Bool, isTight: Bool = false) {
+    factor(space: space, isTight)
     while kind == .plus || kind == .minus || kind == .star || kind == .slash {
-      put(space: !isTight, lineBreak)
-      factor(space: !isTight, lineBreak, isTight)
+      put(space: !isTight)
+      factor(space: !isTight, isTight)
     }
   }
 
-  private mutating func factor(space: Bool, _ lineBreak: Break, _ isTight: Bool) {
+  private mutating func factor(space: Bool, _ isTight: Bool) {
     var space = space
     while kind == .minus {
-      put(space: space, lineBreak)
+      put(space: space)
       space = false
     }
     let start = position
-    put(space: space, lineBreak)
+    put(space: space)
     switch tokens[start].kind {
-    case .leftBracket: elements(until: .rightBracket, lineBreak, isTight)
+    case .leftBracket: elements(until: .rightBracket, isTight: isTight)
     case .leftParen:
-      expression(space: false, lineBreak, isTight: isTight)
-      put(space: false, lineBreak)
+      expression(space: false, isTight: isTight)
+      put(space: false)
     case .identifier:
       if kind == .string, spelling(start).elementsEqual("hex".utf8) {
-        put(space: true, lineBreak)
+        put(space: true)
       } else if kind == .ellipsis {
-        put(space: false, lineBreak)
+        put(space: false)
       } else if kind == .leftParen {
-        put(space: false, lineBreak)
-        elements(until: .rightParen, lineBreak, isTight)
+        put(space: false)
+        elements(until: .rightParen, isTight: isTight)
       }
     default: break
     }
     while kind == .leftBracket, !tokens[position].startsLine {
-      put(space: false, lineBreak)
-      expression(space: false, lineBreak, isTight: isTight)
-      put(space: false, lineBreak)
+      put(space: false)
+      expression(space: false, isTight: isTight)
+      put(space: false)
     }
   }
 
-  private mutating func elements(until end: Token.Kind, _ lineBreak: Break, _ isTight: Bool) {
+  /// Writes what is left of a list up to its closing token.
+  private mutating func elements(until end: Token.Kind, isTight: Bool) {
     while kind != end {
       if kind == .comma {
-        put(space: false, lineBreak)
+        put(space: false)
       } else {
         let isFirst = isAfterOpening(position)
-        expression(space: !isFirst && !isTight, lineBreak, isTight: isTight)
+        expression(space: !isFirst && !isTight, isTight: isTight)
       }
     }
-    put(space: false, lineBreak)
+    put(space: false)
   }
 }
 

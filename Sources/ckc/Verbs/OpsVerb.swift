@@ -18,41 +18,13 @@ enum OpsVerb {
       let hint = Suggestion.clause(for: name, in: names)
       throw Failure.usage("no op '\(name)'" + (hint.isEmpty ? "; 'ckc ops' lists them" : hint))
     }
-    console.print(arguments.isJSON ? json(opcode).prettyText : page(opcode))
+    console.print(arguments.isJSON ? json(opcode).prettyText : opReference(opcode))
   }
 
   /// All ops, one a line.
   private static var list: String {
     let rows = Opcode.allCases.map { [$0.name, $0.definition.summary] }
     return alignedColumns(rows, rightAligned: [false, false]).map { "\($0)\n" }.joined()
-  }
-
-  /// The description of one op.
-  private static func page(_ opcode: Opcode) -> String {
-    let definition = opcode.definition
-    var out = "\(definition.name): \(definition.summary)\n"
-    if !definition.operands.isEmpty {
-      out += "\noperands\n"
-      for (index, operand) in definition.operands.enumerated() {
-        let isRepeated = definition.isVariadic && index == definition.operands.count - 1
-        out += "  \(operand.name): \(operand.kind.rawValue)\(isRepeated ? ", repeated" : "")\n"
-      }
-    }
-    if !definition.attributes.isEmpty {
-      out += "\nattributes\n"
-      for attribute in definition.attributes {
-        out +=
-          "  \(attribute.name.rawValue): \(text(attribute.kind))\(text(attribute.defaultValue))\n"
-      }
-    }
-    if !definition.constraints.isEmpty {
-      out += "\nconstraints\n"
-      for (index, constraint) in definition.constraints.enumerated() {
-        out += "  \(definition.name)_c\(index + 1): \(constraint)\n"
-      }
-    }
-    out += "\ngradient: \(gradient(definition.gradient))\n"
-    return out
   }
 
   private static func gradient(_ gradient: Gradient) -> String {
