@@ -214,10 +214,12 @@ extension PlanReport {
     return out
   }
 
-  /// The values of one kind with their sizes, several a line.
+  /// The values of one kind with their sizes, several a line, the first of very many.
   private func list(_ title: String, of values: [CrossingValue]) -> String {
     guard !values.isEmpty else { return "" }
-    let cells = values.map { "%\($0.name) \(describeBytes($0.sizeBytes))" }
+    let shownMax = 150
+    var cells = values.prefix(shownMax).map { "%\($0.name) \(describeBytes($0.sizeBytes))" }
+    if values.count > shownMax { cells.append("and \(values.count - shownMax) more") }
     let width = cells.map(\.count).max()! + 3
     let perLine = max(1, 96 / width)
     var out = "\n\(title)\n"
