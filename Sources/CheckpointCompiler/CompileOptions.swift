@@ -70,6 +70,8 @@ public struct CompileOptions: Sendable {
   public var plan: SavedPlan?
   /// The last stage to run.
   public var lastStage: Stage
+  /// Whether to keep what every pass of simplification made, for looking at it.
+  public var keepsPasses = false
   /// Whether only outputs and the loss are computed: nothing is differentiated, nothing updated.
   public var isForwardOnly = false
   /// Whether every floating-point number is an `f64`, as for checking gradients.

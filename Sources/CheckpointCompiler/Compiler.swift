@@ -16,6 +16,8 @@ public struct Compilation: Sendable {
   public internal(set) var module: Module
   /// After `differentiated`.
   public internal(set) var differentiated: Function?
+  /// What every pass of simplification that changed something made, where the options ask for it.
+  public internal(set) var passes: [(name: String, function: Function)] = []
   /// After `simplified`.
   public internal(set) var simplified: Function?
   /// After `kernels`.
@@ -96,7 +98,9 @@ public struct Compiler: Sendable {
       guard options.lastStage != .simplified, options.lastStage != .kernels else { return }
       try takePlan(of: step, &compilation, &watch)
     } else {
-      let simplified = CheckpointCompiler.simplified(step)
+      let simplified = CheckpointCompiler.simplified(step) { pass, function in
+        if options.keepsPasses { compilation.passes.append((pass, function)) }
+      }
       compilation.simplified = simplified
       watch.lap("simplify")
       guard options.lastStage != .simplified else { return }

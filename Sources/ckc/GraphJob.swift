@@ -2,6 +2,38 @@
 
 import CheckpointCompiler
 
+/// A place in the compilation at which one can look at the function.
+private enum Point: Sendable, Equatable {
+  case stage(Stage)
+  /// A pass of simplification.
+  case pass(String)
+
+  /// The stage that it is or belongs to.
+  var stage: Stage {
+    switch self {
+    case .stage(let stage): stage
+    case .pass: .simplified
+    }
+  }
+
+  /// The spelling on the command line.
+  var name: String {
+    switch self {
+    case .stage(let stage): stage.rawValue
+    case .pass(let name): name
+    }
+  }
+
+  /// The texts of the place, one for each time that a pass changed something.
+  func texts(of compilation: Compilation) -> [String] {
+    switch self {
+    case .stage(let stage): compilation.text(after: stage).map { [$0] } ?? []
+    case .pass(let name):
+      compilation.passes.filter { $0.name == name }.map { Printer.print($0.function) }
+    }
+  }
+}
+
 /// A graph, and how to compile it.
 struct GraphJob {
   /// What is asked of the compiler.
@@ -10,8 +42,8 @@ struct GraphJob {
   let text: [UInt8]
   /// The name that diagnostics show.
   let fileName: String
-  private let printAfter: [Stage]
-  private let stopAfter: Stage?
+  private let printAfter: [Point]
+  private let stopAfter: Point?
   private let costsPath: String?
   private let isJSON: Bool
 
@@ -33,15 +65,18 @@ struct GraphJob {
     options.entry = arguments.text(.entry).map { $0.hasPrefix("@") ? String($0.dropFirst()) : $0 }
     options.optimizer = GraphJob.optimizer(arguments, default: defaultOptimizer)
     isJSON = arguments.isJSON
-    printAfter = try arguments.all(.printAfter).map { try GraphJob.stage($0, .printAfter) }
-    stopAfter = try arguments.text(.stopAfter).map { try GraphJob.stage($0, .stopAfter) }
+    printAfter = try arguments.all(.printAfter).map { try GraphJob.point($0, .printAfter) }
+    stopAfter = try arguments.text(.stopAfter).map { try GraphJob.point($0, .stopAfter) }
     if let stopAfter {
-      guard stopAfter.position <= lastStage.position else {
+      guard stopAfter.stage.position <= lastStage.position else {
         throw Failure.usage(
-          "--stop-after \(stopAfter.rawValue): '\(arguments.verb.rawValue)' ends after the stage "
+          "--stop-after \(stopAfter.name): '\(arguments.verb.rawValue)' ends after the stage "
             + "'\(lastStage.rawValue)'")
       }
-      options.lastStage = stopAfter
+      options.lastStage = stopAfter.stage
+    }
+    options.keepsPasses = (printAfter + [stopAfter].compactMap { $0 }).contains {
+      if case .pass = $0 { true } else { false }
     }
     fileName = arguments.operands[0] == "-" ? "<stdin>" : arguments.operands[0]
     text = try GraphJob.read(arguments.operands[0])
@@ -101,9 +136,10 @@ struct GraphJob {
     }
   }
 
-  private static func stage(_ name: String, _ option: OptionName) throws(Failure) -> Stage {
-    if let stage = Stage(rawValue: name) { return stage }
-    let names = Stage.allCases.map(\.rawValue)
+  private static func point(_ name: String, _ option: OptionName) throws(Failure) -> Point {
+    if let stage = Stage(rawValue: name) { return .stage(stage) }
+    if simplificationPasses.contains(name) { return .pass(name) }
+    let names = Stage.allCases.map(\.rawValue) + simplificationPasses
     throw .usage(
       "\(option.spelling) \(name): it is one of \(names.joined(separator: ", "))"
         + Suggestion.clause(for: name, in: names))
@@ -159,16 +195,19 @@ struct GraphJob {
     console.printError(DiagnosticRenderer(sources: sources).render(compilation.remarks))
     for remark in compilation.solution?.remarks ?? [] { console.warn(remark) }
     warnAboutCosts(compilation, console)
-    for stage in printAfter {
-      if let text = compilation.text(after: stage) {
-        console.printError("// after \(stage.rawValue)\n\(text)")
-      } else {
-        console.warn("--print-after \(stage.rawValue) changes nothing: the stage does not run")
+    for point in printAfter {
+      let texts = point.texts(of: compilation)
+      for text in texts { console.printError("// after \(point.name)\n\(text)") }
+      if texts.isEmpty {
+        let reason = if case .pass = point { "the pass changes nothing" } else { "it does not run" }
+        console.warn("--print-after \(point.name) prints nothing: \(reason)")
       }
     }
     guard let stopAfter else { return compilation }
-    let text = compilation.text(after: stopAfter) ?? ""
-    let value: JSONValue = ["stage": .string(stopAfter.rawValue), "text": .string(text)]
+    // The text after a pass that changes nothing is the text before it.
+    let text =
+      stopAfter.texts(of: compilation).first ?? compilation.text(after: stopAfter.stage) ?? ""
+    let value: JSONValue = ["stage": .string(stopAfter.name), "text": .string(text)]
     console.print(isJSON ? value.compactText + "\n" : text)
     return nil
   }

@@ -78,8 +78,10 @@ struct Workspace: ~Copyable {
     let result = runCommand("plan", graph, "--print-after", "parsed", "--stop-after", "kernels")
     #expect(result.status == .done && result.error.hasPrefix("// after parsed\nfunc @main("))
     #expect(result.output.hasPrefix("func @main("))
+    let pass = runCommand("plan", graph, "--stop-after", try #require(simplificationPasses.first))
+    #expect(pass.status == .done && pass.output.hasPrefix("func @main("))
     let late = runCommand("plan", graph, "--print-after", "code")
-    #expect(late.error.contains("--print-after code changes nothing"))
+    #expect(late.error.contains("--print-after code prints nothing"))
   }
 
   @Test func optionsWithoutEffectAreReported() throws {
