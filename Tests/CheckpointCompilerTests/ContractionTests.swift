@@ -130,10 +130,11 @@ struct CompiledContractions {
   /// The result of a case. Memory around and in result and scratch holds 0xFF before; what must not
   /// be written is checked.
   func run(_ index: Int, threads: Int) throws -> Tensor {
-    typealias Run = @convention(c) (
-      Int32, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer,
-      Int32
-    ) -> Void
+    typealias Run =
+      @convention(c) (
+        Int32, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer,
+        Int32
+      ) -> Void
     let function = unsafeBitCast(try library.symbol("run"), to: Run.self)
     let one = cases[index]
     func buffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
@@ -201,11 +202,14 @@ private func randomDot(
   if generator.index(below: 4) > 0 { counts[1] = max(1, counts[1]) }
   var budget = 60_000
   let groups = [1, 3, 2, 0].map { kind in
-    (kind, (0..<counts[kind]).map { _ -> Int in
-      let extent = min(extents[generator.index(below: extents.count)], max(1, budget))
-      budget /= max(1, extent)
-      return extent
-    })
+    (
+      kind,
+      (0..<counts[kind]).map { _ -> Int in
+        let extent = min(extents[generator.index(below: extents.count)], max(1, budget))
+        budget /= max(1, extent)
+        return extent
+      }
+    )
   }
   let ordered = groups.sorted { $0.0 < $1.0 }.map(\.1)
   func operand(_ own: [Int]) -> (shape: [Int], batch: [Int], contract: [Int]) {
@@ -326,10 +330,12 @@ private func randomConvolution(
     }
     let cases = [
       // Several blocks of the depth, in each layout, with whole tiles and edges.
-      try product(.f32, [17, 500], [500, 40], 1, 0), try product(.f32, [500, 17], [500, 64], 0, 0),
+      try product(.f32, [17, 500], [500, 40], 1, 0),
+      try product(.f32, [500, 17], [500, 64], 0, 0),
       try product(.f32, [30, 350], [40, 350], 1, 1), try product(.f64, [9, 333], [333, 33], 1, 0),
       // Sums of several blocks in scratch, over several blocks of rows.
-      try product(.bf16, [180, 170], [170, 9], 1, 0), try product(.f16, [15, 400], [36, 400], 1, 1),
+      try product(.bf16, [180, 170], [170, 9], 1, 0),
+      try product(.f16, [15, 400], [36, 400], 1, 1),
       // Several blocks of columns.
       try product(.f32, [6, 40], [600, 40], 1, 1), try product(.bf16, [40, 6], [40, 300], 0, 0),
       // Groups for the threads.
@@ -362,8 +368,10 @@ private func randomConvolution(
         let (row, column) = (generator.index(below: m), generator.index(below: n))
         var sum = 0.0
         for depth in 0..<k {
-          sum += index == 0
-            ? a[row * k + depth] * b[depth * n + column] : a[depth * m + row] * b[column * k + depth]
+          sum +=
+            index == 0
+            ? a[row * k + depth] * b[depth * n + column]
+            : a[depth * m + row] * b[column * k + depth]
         }
         #expect(y[row * n + column] == sum, "\(index): \(row), \(column)")
       }
@@ -404,7 +412,9 @@ private func randomConvolution(
     let directory = try TemporaryDirectory()
     let text = CompiledContractions.text(cases, .cpu(threadsMax: 4))
     try writeFileAtomically(Array(text.utf8), to: directory.file("text.c"))
-    let warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-pedantic", "-Werror"]
+    let warnings = [
+      "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-pedantic", "-Werror",
+    ]
     for compiler in [
       ["gcc", "-std=c11"], ["clang", "-std=c11"], ["gcc", "-std=c11", "-DCKC_SCALAR"],
       ["g++", "-x", "c++", "-std=c++17"], ["clang++", "-x", "c++", "-std=c++17"],

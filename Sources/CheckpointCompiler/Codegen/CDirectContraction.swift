@@ -36,9 +36,8 @@ extension CPart {
     return text
   }
 
-  /// Opens the loops over the depth; at their end stand `ap` and `bp`, and misses are skipped.
-  ///
-  /// - Parameter checked: The axes whose position is the same for all lanes.
+  /// Opens the loops over the depth; at their end stand `ap` and `bp`. Misses along the axes in
+  /// `checked`, whose position is the same for all lanes, are skipped.
   private func depthLoops(_ loops: [Loop], checked: [Int]) -> String {
     var text = ""
     for (index, loop) in loops.enumerated() {
@@ -113,7 +112,8 @@ extension CPart {
         let (step, extent) = (lane.steps[index], part.axes[index].extent)
         let start = "s\(index)"
         text += "      const ptrdiff_t \(start) = p\(index)\(term("from", step));\n"
-        text += "      const ptrdiff_t f\(index) = \(start) < 0 ? (\(step - 1) - \(start)) / \(step) : 0;\n"
+        text += "      const ptrdiff_t f\(index) = \(start) < 0"
+        text += " ? (\(step - 1) - \(start)) / \(step) : 0;\n"
         text += "      const ptrdiff_t e\(index) = \(start) < \(extent)"
         text += " ? (\(extent + step - 1) - \(start)) / \(step) : 0;\n"
         text += "      if (f\(index) > first) first = f\(index);\n"
@@ -156,10 +156,12 @@ extension CPart {
     text += "      ptrdiff_t k = 0, end = \(inner.extent);\n"
     for axis in moved {
       let (step, extent) = (inner.steps[axis], part.axes[axis].extent)
-      text += "      const ptrdiff_t f\(axis) = p\(axis) < 0 ? (\(step - 1) - p\(axis)) / \(step) : 0;\n"
+      text += "      const ptrdiff_t f\(axis) = p\(axis) < 0"
+      text += " ? (\(step - 1) - p\(axis)) / \(step) : 0;\n"
       text += "      const ptrdiff_t e\(axis) = p\(axis) < \(extent)"
       text += " ? (\(extent + step - 1) - p\(axis)) / \(step) : 0;\n"
-      text += "      if (f\(axis) > k) k = f\(axis);\n      if (e\(axis) < end) end = e\(axis);\n"
+      text += "      if (f\(axis) > k) k = f\(axis);\n"
+      text += "      if (e\(axis) < end) end = e\(axis);\n"
     }
     let start = "ap" + moved.map { offset("p\($0)", part.axes[$0]) }.joined()
     let product = { (index: String) in

@@ -46,7 +46,8 @@ extension CPart {
     var joinsLanes = laneMoves.allSatisfy(isSimple) && layout == .across
     var joinsDepths = depthMoves.allSatisfy(isSimple)
     if joinsLanes, joinsDepths, laneMoves.contains(where: depthMoves.contains) {
-      if depth[inner].extent > lanes[lane].extent { joinsLanes = false } else { joinsDepths = false }
+      let depthIsLonger = depth[inner].extent > lanes[lane].extent
+      if depthIsLonger { joinsLanes = false } else { joinsDepths = false }
     }
     if !joinsLanes { laneMoves = [] }
     if !joinsDepths { depthMoves = [] }
@@ -229,7 +230,8 @@ extension CPart {
 
         """
     } else if blocking.columnElements > 0 {
-      text += isThreaded && !overGroups
+      text +=
+        isThreaded && !overGroups
         ? "      CKC_OMP(omp single\(blocking.sharesRows ? " nowait" : ""))\n" : ""
       text += """
               if (nc % \(width) != 0) {
@@ -252,7 +254,11 @@ extension CPart {
 
         """
     }
-    text += share()
+    // Where nothing is shared, nobody waits: loops of equal length go to the same threads each time, so
+    // that a thread adds to its own sums.
+    let isIndependent =
+      blocking.readsColumns && blocking.columnElements == 0 && !blocking.sharesRows
+    text += share(isIndependent ? " nowait" : "")
     let chunk = (blocking.columns / blocking.chunks + 31) / 32 * 32
     text += """
             for (ptrdiff_t task = 0; task < panels * \(blocking.chunks); ++task) {

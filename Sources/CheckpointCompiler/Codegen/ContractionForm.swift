@@ -119,9 +119,8 @@ extension Contraction.Part {
     let inner = depth.last!
     let isAlong =
       inner.stride(rowOperand) == 1 && (inner.extent >= 8 || rowOperand == .second)
-    let layout =
-      !isAlong
-      ? .across : CGemmSource.Layout.allCases.first { $0.depthMax.map { $0 >= depthBlock } ?? true }!
+    let fitting = CGemmSource.Layout.allCases.first { $0.depthMax ?? depthBlock >= depthBlock }!
+    let layout = isAlong ? fitting : .across
     let accumulates = (dtype == .bf16 || dtype == .f16) && depthPieces > 1
     let columnsMax = 256
     let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
