@@ -9,7 +9,8 @@
 //             an op is visited, all users of its result have been, and its gradient is complete.
 // Order       Forward ops first, as they stand; then the backward ops, in reverse order of the
 //             forward ops that they belong to.
-// Names       The gradient of `%h` is `%d.h`, the result for the parameter `%w` is `grad.w`.
+// Names       The gradient of `%h` is `%d.h`, its parts are `%d.h.part` where there are several, the
+//             result for the parameter `%w` is `grad.w`.
 //             Backward ops have the location of their forward op.
 // Cost        O(ops), apart from what the rules append.
 
@@ -222,7 +223,20 @@ private struct ReverseWalk {
   /// Adds to the gradient of a forward value.
   private mutating func contribute(_ gradient: ValueID, to value: ValueID) {
     guard isActive[value] else { return }
-    gradients[value] = gradients[value].map { context.add($0, gradient) } ?? gradient
+    guard let sum = gradients[value] else {
+      gradients[value] = gradient
+      return
+    }
+    namePart(sum, of: value)
+    namePart(gradient, of: value)
+    gradients[value] = context.add(sum, gradient)
+  }
+
+  /// Names one of several contributions to the gradient of a value, unless it has a name.
+  private mutating func namePart(_ part: ValueID, of value: ValueID) {
+    let name = forward.values[value].name
+    guard !name.isEmpty, context.builder.function.values[part].name.isEmpty else { return }
+    context.builder.rename(part, to: "d.\(name).part")
   }
 
   /// Names a complete gradient after its value, unless it already is the gradient of another.
