@@ -74,6 +74,8 @@ struct ElementReader {
 
   /// The element of a value at an index vector.
   mutating func read(_ value: ValueID, at indices: [Index]) -> Expression {
+    // Along a dimension of extent 1 there is one place, whichever way it was reached.
+    let indices = zip(indices, function.type(of: value).shape).map { $1 == 1 ? Index() : $0 }
     if let row = rows[value], indices == keptIndices { return row }
     let key = Key(value: value, indices: indices)
     if let expression = known[key] { return expression }

@@ -62,11 +62,30 @@ struct Index: Hashable, Sendable {
   /// Whether a variable occurs anywhere.
   func mentions(_ variable: Int) -> Bool { factor(of: variable) != 0 || hides(variable) }
 
-  /// The index without the terms of a variable.
+  /// The index where a variable is 0, also inside quotients and remainders.
   func dropping(_ variable: Int) -> Index {
-    var copy = self
-    copy.terms.removeAll { $0.atom == .variable(variable) }
-    return copy
+    guard mentions(variable) else { return self }
+    var sum = Index(constant)
+    for term in terms {
+      switch term.atom {
+      case .variable(variable): continue
+      case .quotient(let inner, let divisor) where inner.mentions(variable):
+        let rest = inner.dropping(variable)
+        sum =
+          sum
+          + (rest.isConstant
+            ? Index(rest.constant / divisor) : Index(.quotient(rest, divisor))) * term.factor
+      case .remainder(let inner, let divisor) where inner.mentions(variable):
+        let rest = inner.dropping(variable)
+        sum =
+          sum
+          + (rest.isConstant
+            ? Index(rest.constant % divisor) : Index(.remainder(rest, divisor))) * term.factor
+      case .variable, .local, .quotient, .remainder:
+        sum = sum + Index(term.atom, times: term.factor)
+      }
+    }
+    return sum
   }
 
   static func + (a: Index, b: Index) -> Index {

@@ -53,8 +53,9 @@ struct LoopLowering {
     var inner: Set<ValueID> = []
     for op in ops { inner.formUnion(function.results(of: op)) }
     reader = ElementReader(function, inner: inner, buffers: buffers, extents: frame.domain)
-    reader.keptIndices = frame.keptDims.map { .variable($0) }
-    reader.fullIndices = (0..<rank).map { .variable($0) }
+    let domain = frame.domain
+    reader.fullIndices = domain.indices.map { domain[$0] == 1 ? Index() : .variable($0) }
+    reader.keptIndices = frame.keptDims.map { [reader] in reader.fullIndices[$0] }
     var keys: [OpID: Int] = [:]
     for op in ops where function.ops[op].opcode == .random {
       keys[op] = buffers[function.operands(of: op).first!]
@@ -92,7 +93,7 @@ struct LoopLowering {
     function.ops[op].attributes.ints(.dims)!.isEmpty
   }
 
-  private var fullIndices: [Index] { (0..<rank).map { .variable($0) } }
+  private var fullIndices: [Index] { reader.fullIndices }
 
   private func indices(of value: ValueID) -> [Index] {
     frame.isKept(function.type(of: value).shape) ? reader.keptIndices : fullIndices
