@@ -39,12 +39,14 @@ private func withoutFusions(_ function: Function) -> Function {
       continue
     }
     let region = function.ops[op].regions[0]
+    let yielded = Array(zip(function.results(of: op), function.yieldedValues(of: region)))
+    // What a fusion yields has its name outside.
+    var names: [ValueID: String] = [:]
+    for (result, value) in yielded { names[value] = function.values[result].name }
     for inner in function.blocks[region].ops.dropLast() {
-      builder.clone(inner, of: function, map: &map)
+      builder.clone(inner, of: function, map: &map) { value, name in names[value] ?? name }
     }
-    for (result, value) in zip(function.results(of: op), function.yieldedValues(of: region)) {
-      map[result] = map[value]
-    }
+    for (result, value) in yielded { map[result] = map[value] }
   }
   return builder.finish(
     returning: function.returnedValues.map { map[$0]! }, as: function.results)
@@ -433,7 +435,8 @@ private struct Grouping {
     for op in merged(indexing, ops) {
       // What is in memory under the same name keeps it; copies inside have a name of their own.
       builder.clone(op, of: function, map: &inner) { value, name in
-        isOutput.contains(value) || indexing.contains(op) ? "\(name).k" : name
+        let isDoubled = isOutput.contains(value) || indexing.contains(op)
+        return isDoubled && !name.hasSuffix(".k") ? "\(name).k" : name
       }
     }
     let results = builder.endRegion(
