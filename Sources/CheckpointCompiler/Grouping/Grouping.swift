@@ -79,6 +79,8 @@ private struct Grouping {
   /// The ops that read each value.
   private var readers: Table<ValueID, [OpID]>
   private let isReturned: Set<ValueID>
+  /// The argument that a value is the next value of, as its reader at other places would see it.
+  private var updated: [ValueID: ValueID] = [:]
   /// Whether an op is part of the backward pass.
   private var isBackward: Table<OpID, Bool>
 
@@ -96,6 +98,11 @@ private struct Grouping {
       var seen: Set<ValueID> = []
       for operand in function.operands(of: op) where seen.insert(operand).inserted {
         readers[operand].append(op)
+      }
+    }
+    for (result, value) in zip(function.results, function.returnedValues) {
+      if case .update(let argument) = result.role {
+        updated[value] = function.arguments[argument].value
       }
     }
     findBackward()
@@ -195,6 +202,7 @@ private struct Grouping {
         groupOf[key] == a || groupOf[key] == b
       { return nil }
     }
+    guard !readsElsewhere(a, whatUpdates: b), !readsElsewhere(b, whatUpdates: a) else { return nil }
     for (from, to) in [(a, b), (b, a)] {
       for op in groups[from].ops {
         for value in function.results(of: op) {
@@ -205,6 +213,23 @@ private struct Grouping {
       }
     }
     return frame
+  }
+
+  /// Whether a group reads, through an indexing op, an argument of which another makes the next value:
+  /// in one kernel the argument could not be overwritten in place.
+  private func readsElsewhere(_ reader: Int, whatUpdates writer: Int) -> Bool {
+    guard !updated.isEmpty else { return false }
+    for op in groups[writer].ops {
+      for value in function.results(of: op) {
+        guard let argument = updated[value] else { continue }
+        let isIndexed = readers[argument].contains { indexing in
+          groupOf[indexing] < 0 && function.isIndexing(indexing)
+            && readers[function.result(of: indexing)].contains { groupOf[$0] == reader }
+        }
+        if isIndexed { return true }
+      }
+    }
+    return false
   }
 
   /// Whether a group depends on another through an op of neither.
@@ -436,7 +461,7 @@ private struct Grouping {
       // What is in memory under the same name keeps it; copies inside have a name of their own.
       builder.clone(op, of: function, map: &inner) { value, name in
         let isDoubled = isOutput.contains(value) || indexing.contains(op)
-        return isDoubled && !name.hasSuffix(".k") ? "\(name).k" : name
+        return isDoubled ? innerName(name) : name
       }
     }
     let results = builder.endRegion(
@@ -454,6 +479,17 @@ private struct Grouping {
       return isStandalone(reader) || isReadOutside(function.result(of: reader), by: group)
     }
   }
+}
+
+/// The name inside a kernel of a value that has its own outside: `h.k` for `h`, and for what was
+/// named so when the text was grouped before.
+private func innerName(_ name: String) -> String {
+  var parts = name.split(separator: ".", omittingEmptySubsequences: false)
+  if parts.count > 2, parts.last!.allSatisfy(\.isNumber), parts[parts.count - 2] == "k" {
+    parts.removeLast()
+  }
+  if parts.count > 1, parts.last == "k" { parts.removeLast() }
+  return parts.joined(separator: ".") + ".k"
 }
 
 /// A priority queue of units; equal keys come out in the order of their numbers.
