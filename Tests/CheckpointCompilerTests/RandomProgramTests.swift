@@ -81,3 +81,11 @@ import Testing
     #expect(throws: ProgramFailure.self) { try checkGradients(function, seed: 1) }
   }
 }
+
+@Suite struct CompiledProgramTests {
+  @Test func compiledProgramsGiveWhatTheInterpreterGives() throws {
+    // A machine without a C compiler cannot run this.
+    guard let driver = try? CompilerDriver(usesThreads: false) else { return }
+    for report in fuzzCompiled(seeds: 1..<9, driver: driver) { Issue.record("\(report)") }
+  }
+}
