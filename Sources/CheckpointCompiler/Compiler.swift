@@ -127,7 +127,8 @@ public struct Compiler: Sendable {
     let entry = module.entry
     let hasLoss = entry.results.contains { $0.role == .loss }
     var step = entry
-    if hasLoss, entry.arguments.contains(where: { $0.role == .parameter }) || options.optimizer != nil
+    if hasLoss,
+      entry.arguments.contains(where: { $0.role == .parameter }) || options.optimizer != nil
     {
       do {
         step = try differentiated(module, remarks: &remarks)
@@ -164,7 +165,7 @@ public struct Compiler: Sendable {
     case .unlimited: break
     case .bytes(let bytes): compilation.budgetBytes = bytes
     case .percent(let percent):
-      compilation.budgetBytes = Int(Double(keepAll.arenaBytes) * percent / 100)
+      compilation.budgetBytes = Compiler.bytes(percent, of: keepAll.arenaBytes)
     case .minimum: break
     }
     if let saved = options.plan {
@@ -194,6 +195,12 @@ public struct Compiler: Sendable {
       compilation.solution = answer.solution
     }
     watch.lap("plan")
+  }
+
+  /// A percentage of an arena; more than all of it is as good as all of it, and what is negative or no
+  /// number is nothing.
+  private static func bytes(_ percent: Double, of arenaBytes: Int) -> Int {
+    percent > 0 ? Int(Double(arenaBytes) * min(percent, 100) / 100) : 0
   }
 
   /// Takes the order of a text that holds `no_grad` or `recompute` regions as the plan.

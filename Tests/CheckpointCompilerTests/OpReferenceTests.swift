@@ -8,7 +8,9 @@ import Testing
   @Test func theDocumentationIsPrintedFromTheTable() throws {
     let path = repositoryPath("docs/ops.md")
     let printed = opReferenceTable()
-    let written = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+    let written = FileManager.default.contents(atPath: path).map {
+      String(decoding: $0, as: UTF8.self)
+    }
     if written != printed, isBlessing { try Data(printed.utf8).write(to: URL(filePath: path)) }
     #expect(written == printed, "CKC_BLESS=1 swift test rewrites \(path)")
   }

@@ -81,3 +81,38 @@ import Testing
     #expect(throws: ProgramFailure.self) { try checkGradients(function, seed: 1) }
   }
 }
+
+@Suite struct CompiledProgramTests {
+  @Test func compiledProgramsGiveWhatTheInterpreterGives() throws {
+    // A machine without a C compiler cannot run this.
+    guard let driver = try? CompilerDriver(usesThreads: false) else { return }
+    for report in fuzzCompiled(seeds: 1..<9, driver: driver) { Issue.record("\(report)") }
+  }
+
+  /// Programs that failed once, shrunk.
+  @Test(arguments: [
+    // A dimension of extent 1 hidden in a quotient.
+    """
+    func @main(param %w: f32 = ones, %x: f32[1,3,2]) -> (loss %loss: f32) {
+      %y = pad %x, %w {low = [-1, 2, 1], high = [1, 0, 1], interior = [1, 0, 0]}
+      %loss = reduce %y {kind = add, dims = [0, 1, 2]}
+      return %loss
+    }
+    """,
+    // The result of a reduction read through a broadcast of extent 1.
+    """
+    func @main(param %w: f32[3,1,4] = zeros) -> (loss %loss: f32) {
+      %y = reduce %w {kind = max, dims = [0, 2]}
+      %loss = reduce %y {kind = add, dims = [0]}
+      return %loss
+    }
+    """,
+  ])
+  func whatFailedOnceHolds(text: String) throws {
+    guard let driver = try? CompilerDriver(usesThreads: false) else { return }
+    var sources = SourceMap()
+    let module = try parseModule(Array(text.utf8), name: "test.ir", sources: &sources)
+    let program = try EmittedProgram(ProgramCheck(module.entry, seed: 1))
+    try CompiledPrograms([program], driver: driver).check(program)
+  }
+}

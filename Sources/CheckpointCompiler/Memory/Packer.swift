@@ -56,7 +56,7 @@ public func pack(_ problem: PlacementProblem, options: PackOptions = PackOptions
   func consider(_ plan: MemoryPlan) {
     if plan.arenaBytes < best?.arenaBytes ?? .max { best = plan }
   }
-  var isDone: Bool { (best?.arenaBytes ?? .max) <= goal }
+  var isDone: Bool { best.map { $0.arenaBytes <= goal } ?? false }
 
   if let graph = OverlapGraph(problem, pairsMax: 4_000_000) {
     var greedy = GreedyPlacement(graph)

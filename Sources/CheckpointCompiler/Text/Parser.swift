@@ -2,17 +2,23 @@
 //
 // Errors      Every statement with an error is reported once; the parser picks up at the next line
 //             that starts a statement, so that one run shows all errors.
-// Depth       Regions, lists and parentheses nest at most `depthMax` deep.
+// Depth       Regions, lists and parentheses nest at most `depthMax` deep, and an expression holds at
+//             most `operatorsMax` operators, so that no tree is too deep for recursion.
 
 /// Parses the functions of one file.
 struct Parser {
   private static let depthMax = 100
+  /// How many operators an expression may hold: each makes its tree deeper.
+  private static let operatorsMax = 500
 
   private let tokens: [Token]
   private let text: [UInt8]
   private let file: Int32
   private var position = 0
   private var depth = 0
+  private var expressionDepth = 0
+  /// The operators of the outermost expression so far.
+  private var operatorCount = 0
   private(set) var diagnostics: [Diagnostic]
   private(set) var functions: [SyntaxFunction] = []
 
@@ -305,10 +311,24 @@ struct Parser {
     return try expression()
   }
 
+  private mutating func countOperator() throws(Unwind) {
+    operatorCount += 1
+    guard operatorCount <= Parser.operatorsMax else {
+      diagnostics.append(
+        Diagnostic(
+          "an expression of more than \(Parser.operatorsMax) operators", at: location(token)))
+      throw Unwind()
+    }
+  }
+
   private mutating func expression() throws(Unwind) -> SyntaxExpression {
-    try nested { p throws(Unwind) in
+    if expressionDepth == 0 { operatorCount = 0 }
+    expressionDepth += 1
+    defer { expressionDepth -= 1 }
+    return try nested { p throws(Unwind) in
       var left = try p.term()
       while p.token.kind == .plus || p.token.kind == .minus {
+        try p.countOperator()
         let op = p.advance()
         left = .binary(p.text[Int(op.start)], left, try p.term(), p.location(op))
       }
@@ -319,6 +339,7 @@ struct Parser {
   private mutating func term() throws(Unwind) -> SyntaxExpression {
     var left = try factor()
     while token.kind == .star || token.kind == .slash {
+      try countOperator()
       let op = advance()
       left = .binary(text[Int(op.start)], left, try factor(), location(op))
     }
@@ -332,6 +353,7 @@ struct Parser {
     }
     var value = try primary()
     while token.kind == .leftBracket, !token.startsLine {
+      try countOperator()
       let bracket = advance()
       value = .index(value, try expression(), location(bracket))
       try expect(.rightBracket, "']'")
