@@ -55,7 +55,8 @@ func priced(_ function: Function, costs: CostModel) throws(Diagnostic) -> Priced
     let output = order.kernels[update.kernel].writes.firstIndex(of: update.value)!
     nodes[update.kernel].outputBytes[output] = 0
     nodes[update.kernel].isOnce = true
-    nodes[update.kernel].invalidates = update.readers
+    // One kernel may update a parameter and the state of its optimizer.
+    nodes[update.kernel].invalidates += update.readers
   }
   return PricedFunction(
     function: function, order: order, problem: try RematProblem(nodes: nodes))
