@@ -88,7 +88,8 @@ private enum BuiltLibrary {
     let refused = try Subprocess.run([program, graph, "64", work.file("none")])
     #expect(refused.status == .exited(1))
     let reason = String(decoding: refused.standardOutput, as: UTF8.self)
-    #expect(reason.contains("the budget of 64 bytes cannot be met: the smallest that ckc can reach"))
+    #expect(
+      reason.contains("the budget of 64 bytes cannot be met: the smallest that ckc can reach"))
     #expect(reason.contains("note: memory is fullest while"))
     #expect(!FileManager.default.fileExists(atPath: work.file("none")))
   }
