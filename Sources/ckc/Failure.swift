@@ -52,23 +52,22 @@ struct Failure: Error, Sendable {
       self.init(
         .input, list.diagnostics.first?.message ?? "the input is wrong",
         rendered: DiagnosticRenderer(sources: sources).render(list.diagnostics))
-    case CompileError.input(let list): self.init(list, sources: sources)
-    case CompileError.budget(let budget): self.init(budget, sources: sources)
-    case CompileError.defect(let message):
-      self.init(.defect, "a checker refused what ckc made: \(message); please report this")
+    case let error as CompileError: self.init(error, sources: sources)
     case let file as FileError: self.init(.input, file.description)
     case let toolchain as ToolchainError: self.init(.toolchain, toolchain.description)
     default: self.init(.defect, "\(error)")
     }
   }
 
-  /// A budget that cannot be met, with what sets the limit.
-  private init(_ error: BudgetError, sources: SourceMap) {
-    let message = error.message
-    let notes = error.note.map { [Diagnostic.note($0, at: error.location)] } ?? []
-    self.init(
-      .budget, message,
-      rendered: DiagnosticRenderer(sources: sources).render([Diagnostic(message, notes: notes)]))
-    minimumBudgetBytes = error.minimumBytes
+  private init(_ error: CompileError, sources: SourceMap) {
+    let message = error.diagnostics.first?.message ?? "the input is wrong"
+    let rendered = error.rendered(with: sources)
+    switch error {
+    case .input: self.init(.input, message, rendered: rendered)
+    case .budget(let budget):
+      self.init(.budget, message, rendered: rendered)
+      minimumBudgetBytes = budget.minimumBytes
+    case .defect: self.init(.defect, message, rendered: rendered)
+    }
   }
 }

@@ -237,30 +237,3 @@ func writeResult(_ text: String, _ arguments: Arguments, console: Console) throw
   }
   try writeFileAtomically(Array(text.utf8), to: path)
 }
-
-extension BudgetError {
-  /// The refusal in one sentence.
-  var message: String {
-    func amount(_ bytes: Int) -> String {
-      let short = describeBytes(bytes)
-      return short == "\(bytes) B" ? "\(bytes) bytes" : "\(bytes) bytes (\(short))"
-    }
-    if let minimumBytes {
-      return "the budget of \(amount(budgetBytes)) cannot be met: "
-        + "the smallest that ckc can reach is \(amount(minimumBytes))"
-    }
-    let what = kernel.isEmpty ? "the planned graph" : "the plan"
-    guard let neededBytes else { return "the budget of \(amount(budgetBytes)) cannot be met" }
-    return
-      "the budget of \(amount(budgetBytes)) cannot be met: \(what) needs \(amount(neededBytes))"
-  }
-
-  /// What is in memory where it is fullest.
-  var note: String? {
-    guard !kernel.isEmpty else { return nil }
-    let shown = resident.prefix(8).map { "%\($0.name) \(describeBytes($0.bytes))" }
-    let rest = resident.count - shown.count
-    return "memory is fullest while '%\(kernel)' runs; it holds \(shown.joined(separator: ", "))"
-      + (rest > 0 ? " and \(rest) more" : "")
-  }
-}

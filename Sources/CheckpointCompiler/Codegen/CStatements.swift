@@ -140,7 +140,9 @@ struct CStatements {
     case .randomWords(let row, let key, let stream, let start, let block, let most, let total):
       uses.insert("ckc_random_words")
       line("uint32_t r\(row)[\(most)];")
-      let count = total % most == 0 ? "\(most)" : "i\(block) + \(most) <= \(total) ? \(most) : \(total) - i\(block)"
+      let count =
+        total % most == 0
+        ? "\(most)" : "i\(block) + \(most) <= \(total) ? \(most) : \(total) - i\(block)"
       line(
         "ckc_random_words(b\(key)[0], b\(key)[1], \(stream)u, \(text(start)), \(count), r\(row));")
     }
@@ -205,7 +207,8 @@ private func mentions(_ line: String, _ name: String) -> Bool {
   let text = Array(line.utf8)
   let word = Array(name.utf8)
   func isWord(_ byte: UInt8) -> Bool {
-    (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z") || byte == UInt8(ascii: "_")
+    (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z")
+      || byte == UInt8(ascii: "_")
       || byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
   }
   guard text.count >= word.count else { return false }

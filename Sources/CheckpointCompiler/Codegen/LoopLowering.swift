@@ -37,6 +37,7 @@ struct LoopLowering {
   private var loops: [LoopDimension] = []
 
   /// - Parameters:
+  ///   - function: The function that the kernel is part of.
   ///   - ops: The ops of the kernel in order.
   ///   - outputs: The values it writes, with their buffers.
   ///   - buffers: The buffers of the values it reads.
@@ -64,7 +65,8 @@ struct LoopLowering {
   }
 
   /// The frame of a kernel: the one of its reductions, or the shape of its results.
-  private static func frame(of ops: [OpID], outputs: [ValueID], in function: Function) -> LoopFrame {
+  private static func frame(of ops: [OpID], outputs: [ValueID], in function: Function) -> LoopFrame
+  {
     for op in ops where function.ops[op].opcode == .reduce {
       if let frame = LoopFrame(op, of: function) { return frame }
     }
@@ -228,7 +230,8 @@ struct LoopLowering {
 
   private mutating func reductionNest() -> [Statement] {
     let innerIsReduced = loops.last?.isReduced ?? true
-    let outer = innerIsReduced ? loops.filter { !$0.isReduced } : loops.dropLast().filter { !$0.isReduced }
+    let outer =
+      innerIsReduced ? loops.filter { !$0.isReduced } : loops.dropLast().filter { !$0.isReduced }
     let columns = innerIsReduced ? nil : loops.last
     let reduced = loops.filter(\.isReduced)
     let body =
@@ -248,7 +251,8 @@ struct LoopLowering {
 
   private func fullOutputs(inPass pass: Int) -> [(value: ValueID, buffer: Int)] {
     outputs.filter {
-      !frame.isKept(function.type(of: $0.value).shape) && min(levels[$0.value] ?? 0, passCount) == pass
+      !frame.isKept(function.type(of: $0.value).shape)
+        && min(levels[$0.value] ?? 0, passCount) == pass
     }
   }
 

@@ -45,7 +45,7 @@ func mergedDimensions(
 
 /// Wraps statements in loops, the outermost ones on threads if that is worth it.
 ///
-/// - Parameter isInnermost: Whether the last loop holds no other, so that it is to be vectorized.
+/// Where `isInnermost` holds, the last loop holds no other, so that it is to be vectorized.
 func nest(
   _ loops: [LoopDimension], onThreads: Bool, isInnermost: Bool = false, _ body: [Statement]
 ) -> [Statement] {

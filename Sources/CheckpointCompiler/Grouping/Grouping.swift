@@ -177,7 +177,9 @@ private struct Grouping {
   // MARK: Fitting
 
   /// Whether a value that one op of a frame makes can be read by another in the same loops.
-  private func isAligned(_ value: ValueID, _ path: [OpID], _ reader: OpID, _ frame: LoopFrame) -> Bool {
+  private func isAligned(_ value: ValueID, _ path: [OpID], _ reader: OpID, _ frame: LoopFrame)
+    -> Bool
+  {
     let shape = function.type(of: value).shape
     guard !path.isEmpty else {
       if function.ops[reader].opcode == .reduce { return shape == frame.domain }
@@ -200,13 +202,16 @@ private struct Grouping {
       guard frame.reduced.isEmpty else { return nil }
       if let key = function.definingOp(of: function.operands(of: op).first!),
         groupOf[key] == a || groupOf[key] == b
-      { return nil }
+      {
+        return nil
+      }
     }
     guard !readsElsewhere(a, whatUpdates: b), !readsElsewhere(b, whatUpdates: a) else { return nil }
     for (from, to) in [(a, b), (b, a)] {
       for op in groups[from].ops {
         for value in function.results(of: op) {
-          for reader in someReaders(of: value) where groupOf[reader.op] == to || groupOf[reader.op] == from {
+          for reader in someReaders(of: value)
+          where groupOf[reader.op] == to || groupOf[reader.op] == from {
             guard isAligned(value, reader.path, reader.op, frame) else { return nil }
           }
         }
@@ -383,7 +388,9 @@ private struct Grouping {
     guard function.isIndexing(op) else { return true }
     let value = function.result(of: op)
     if isReturned.contains(value) { return true }
-    return readers[value].contains { groupOf[$0] < 0 && (!function.isIndexing($0) || isStandalone($0)) }
+    return readers[value].contains {
+      groupOf[$0] < 0 && (!function.isIndexing($0) || isStandalone($0))
+    }
   }
 
   /// The indexing ops that a group reads through and does not find in memory, operands first.

@@ -184,7 +184,7 @@ func dotGeneral(
 /// For every place of a window, the places of the operand under it: a list of `taps` places for
 /// each window, -1 where padding or a gap lies under the window.
 ///
-/// - Parameter flips: For every dimension, whether the taps count from the far end.
+/// `flips` says for every dimension whether the taps count from the far end.
 func windowPlaces(
   shape: [Int], strides: [Int], windows: [Int], taps: [Int], distances: [Int], low: [Int],
   baseDilation: [Int], windowDilation: [Int], flips: [Bool]

@@ -21,6 +21,7 @@ public struct InterpreterError: Error, Sendable, Equatable, CustomStringConverti
 ///   - function: A verified function.
 ///   - module: Where its callees are; nil where it has none.
 ///   - arguments: One tensor per argument, of its type.
+/// - Returns: One tensor per result.
 /// - Throws: An error where an argument has another type, or a callee is missing or calls nest too
 ///   deeply.
 public func interpret(
@@ -117,9 +118,8 @@ private struct Interpreter {
   }
 }
 
-/// The result of a primitive op: its meaning in the op table.
+/// The result of a primitive op, of the given type: its meaning in the op table.
 ///
-/// - Parameter type: The type of the result.
 /// - Precondition: The op is verified, and is no structure and not `random`.
 func evaluate(
   _ opcode: Opcode, _ operands: [Tensor], _ attributes: Attributes, _ type: TensorType

@@ -10,8 +10,9 @@
 
 /// The function that runs the computations of a schedule, in that order.
 ///
-/// - Parameter computations: Kernels of `priced` by position; every kernel at least once, after
-///   those that it reads.
+/// `computations` are kernels of `priced` by position; every kernel at least once, after those that
+/// it reads.
+///
 /// - Complexity: O(computations · operands + ops).
 func rewritten(_ priced: PricedFunction, computations: [Int]) -> Function {
   let line = ScheduleLine(priced, computations: computations)
