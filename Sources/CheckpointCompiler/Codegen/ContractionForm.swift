@@ -99,11 +99,15 @@ extension Contraction.Part {
     return isContiguous && (0...1).contains(loop.first) && (0...1).contains(loop.second)
   }
 
-  /// How many threads are worth starting for the whole part.
-  func threads(_ target: Target, tasks: Int) -> Int {
+  /// How many threads are worth starting for the whole part: each costs its start and, where it packs,
+  /// scratch.
+  private func threads(_ target: Target) -> Int {
     let products = Double(groupCount) * Double(rowCount) * Double(columnCount) * Double(depthCount)
-    return products < 65_536 ? 1 : min(target.threadsMax, tasks)
+    return max(1, Int(min(Double(target.threadsMax), products / 131_072)))
   }
+
+  /// How many threads take part where there are so many tasks.
+  func threads(_ target: Target, tasks: Int) -> Int { min(threads(target), tasks) }
 
   private func blocking(_ dtype: DType, _ target: Target) -> Blocking {
     func rounded(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
@@ -130,11 +134,12 @@ extension Contraction.Part {
     let rowPanels = pieces(rowBlock, of: tall)
     let columnTiles = columnBlock / wide
     let products = Double(rowCount) * Double(columnCount) * Double(depthCount)
-    let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * target.threadsMax)
+    let threads = threads(target)
+    let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * threads)
     // Few panels of rows are too few tasks: columns are shared out as well.
     let chunks =
-      overGroups || accumulates || rowPanels > target.threadsMax
-      ? 1 : min(columnTiles, pieces(2 * target.threadsMax, of: rowPanels))
+      overGroups || accumulates || rowPanels > threads || threads == 1
+      ? 1 : min(columnTiles, pieces(2 * threads, of: rowPanels))
     let sharesRows = chunks > 1
     let size = dtype.byteCount
     let readsColumns =
@@ -148,7 +153,7 @@ extension Contraction.Part {
     return Blocking(
       layout: layout, depth: depthBlock, columns: columnBlock, rows: rowBlock,
       accumulates: accumulates,
-      threads: threads(target, tasks: overGroups ? groupCount : rowPanels * chunks),
+      threads: min(threads, overGroups ? groupCount : rowPanels * chunks),
       threadsOverGroups: overGroups, readsColumns: readsColumns, sharesRows: sharesRows,
       chunks: chunks, columnElements: columnElements,
       rowElements: (sharesRows ? allRows : tall) * rowStride,

@@ -10,6 +10,8 @@
 //             state are updated in place by the step itself.
 // Cost        One run of the C compiler; then one call per step.
 
+import Foundation
+
 /// A compiled step together with the memory it works on.
 ///
 /// It belongs to one thread at a time: the step runs on the thread that calls `run`.
@@ -123,6 +125,9 @@ public final class CompiledStep {
       try driver.compile(
         [directory.file("\(name).c")], to: path, as: .sharedLibrary,
         extraFlags: defines.map { "-D\($0)" })
+      // A step is many short kernels: waiting threads of GNU OpenMP that spin for long starve each
+      // other where cores are shared, ones that sleep at once wake up too late. Users may say otherwise.
+      setenv("GOMP_SPINCOUNT", "20000", 0)
       return try DynamicLibrary(path: path)
     } catch let error as ToolchainError {
       throw error
