@@ -76,12 +76,14 @@ struct Planner {
   }
 
   /// The step that runs the given computations, packed and checked.
-  func step(_ computations: [Int], capacityBytes: Int? = nil) throws(CompileError) -> PlannedStep {
+  func step(
+    _ computations: [Int], capacityBytes: Int? = nil, packingEffort: Double = 1
+  ) throws(CompileError) -> PlannedStep {
     let function = rewritten(priced, computations: computations)
     let costNs = computations.reduce(0.0) { $0 + priced.problem.nodes[$1].cost }
     return try Planner.place(
-      function, computations: computations, costNs: costNs, target: target, effort: effort,
-      capacityBytes: capacityBytes)
+      function, computations: computations, costNs: costNs, target: target,
+      effort: effort * packingEffort, capacityBytes: capacityBytes)
   }
 
   /// Packs and checks a function whose order of ops is final.
@@ -116,7 +118,8 @@ struct Planner {
   /// The step with the smallest arena that was found.
   func smallest() throws(CompileError) -> PlannedStep {
     let unlimited = solve(.auto, budgetBytes: 0)
-    var best = try step(unlimited.schedule.computations)
+    // Every byte counts here, and it is packed once.
+    var best = try step(unlimited.schedule.computations, packingEffort: 8)
     // The smallest peak does not always pack best.
     for slack in [1.02, 1.05, 1.1] {
       let budget = Int(Double(unlimited.minimumBudgetBytes) * slack)

@@ -19,11 +19,14 @@ private enum BuiltLibrary {
       }
   }()
 
+  /// The objects of the sources that there are now; a build leaves those of removed ones behind.
   static func objects(in products: URL) -> [String] {
     let folder = products.appending(path: "CheckpointCompiler.build")
-    let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path())
-    return (names ?? []).filter { $0.hasSuffix(".swift.o") }.sorted()
-      .map { folder.appending(path: $0).path() }
+    let sources = FileManager.default.enumerator(
+      atPath: repositoryPath("Sources/CheckpointCompiler"))
+    let names = (sources?.allObjects as? [String] ?? []).filter { $0.hasSuffix(".swift") }
+      .map { folder.appending(path: URL(filePath: $0).lastPathComponent + ".o").path() }
+    return names.filter { FileManager.default.fileExists(atPath: $0) }.sorted()
   }
 
   static let hasCompiler =

@@ -96,6 +96,14 @@ extension Compilation {
         qsort(times, (size_t)steps, sizeof times[0], ascending);
         printf("%ld steps, %.3f ms per step (fastest %.3f), arena %zu bytes\\n", steps,
                times[steps / 2], times[0], (size_t)\(name)_ARENA_BYTES);
+
+      """
+    for (table, _) in tables {
+      text += "  for (size_t i = 0; i < \(table)_count; i++) free(\(table)_pointers[i]);\n"
+    }
+    text += """
+        free(times);
+        free(arena);
         return 0;
       }
 

@@ -55,15 +55,18 @@ struct AutoPlanner {
   let bases: [Base]
   let floorBytes: Int
   let effort: Double
+  /// Whether first runs stay in the order of the problem.
+  let keepsOrder: Bool
   private(set) var archive = PlanArchive()
   /// Rungs already planned.
   private(set) var doneRungs: [Int] = []
 
   /// A planner over the given base orders; the first is the problem's own.
-  init(bases: [Base], floorBytes: Int, effort: Double) {
+  init(bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool) {
     self.bases = bases
     self.floorBytes = floorBytes
     self.effort = effort
+    self.keepsOrder = keepsOrder
     for base in bases { record(base.graph.keepAllSequence(), of: base) }
   }
 
@@ -124,6 +127,7 @@ struct AutoPlanner {
       if !construct(middle) { low = middle }
       rounds += 1
     }
+    if let smallest = archive.plans.first { improve(within: smallest.peakBytes) }
   }
 
   /// Plans every rung up to `budgetBytes`.
@@ -136,6 +140,49 @@ struct AutoPlanner {
       if rungBytes > budgetBytes { break }
       guard let smallest = archive.plans.first, rungBytes >= smallest.peakBytes else { continue }
       construct(rungBytes)
+      improve(within: rungBytes)
     }
   }
+
+  /// Takes runs out of the cheapest plan of a budget, the most expensive first, as long as what they
+  /// made can stay in memory, or was not needed before it was made again.
+  ///
+  /// The simulator decides with what it knows when memory runs short; with the whole plan at hand, some
+  /// of its repetitions turn out to be for nothing.
+  private mutating func improve(within budgetBytes: Int) {
+    guard let best = archive.best(within: budgetBytes) else { return }
+    // Plans are numbered as the problem is, and so is the graph of its own order.
+    let graph = bases[0].graph
+    var sequence = best.sequence
+    var evaluations = max(1, Int(Self.improvementWork * effort) / max(1, sequence.count))
+    var hasChanged = true
+    while hasChanged, evaluations > 0 {
+      hasChanged = false
+      var runs = [Int32](repeating: 0, count: graph.nodeCount)
+      var isFirst = [Bool](repeating: false, count: sequence.count)
+      for (position, node) in sequence.enumerated() {
+        isFirst[position] = runs[Int(node)] == 0
+        runs[Int(node)] += 1
+      }
+      let repeated = sequence.indices
+        .filter { runs[Int(sequence[$0])] > 1 && !(keepsOrder && isFirst[$0]) }
+        .sorted { (graph.cost[Int(sequence[$1])], $0) < (graph.cost[Int(sequence[$0])], $1) }
+      for position in repeated where evaluations > 0 {
+        var candidate = sequence
+        candidate.remove(at: position)
+        evaluations -= 1
+        guard let figures = graph.figures(of: candidate), figures.peakBytes <= budgetBytes,
+          graph.satisfiesRunCounts(candidate)
+        else { continue }
+        sequence = candidate
+        hasChanged = true
+        // Positions have moved.
+        break
+      }
+    }
+    record(sequence, of: bases[0])
+  }
+
+  /// Steps of plans that the improvement of one rung may look at.
+  private static let improvementWork = 20_000_000.0
 }

@@ -42,7 +42,9 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
         bases.append(AutoPlanner.Base(graph: other, order: order, keepAll: figures))
       }
     }
-    var planner = AutoPlanner(bases: bases, floorBytes: floor.bytes, effort: options.effort)
+    var planner = AutoPlanner(
+      bases: bases, floorBytes: floor.bytes, effort: options.effort,
+      keepsOrder: options.order == .given)
     planner.findMinimum()
     if let budget, options.maxOverhead == nil {
       planner.climb(to: budget)

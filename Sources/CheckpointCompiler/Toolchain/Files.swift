@@ -103,26 +103,45 @@ public struct OutputBatch: Sendable {
   /// - Throws: An error with the path that failed; then nothing has changed.
   public func commit() throws(FileError) {
     var createdDirectories: [String] = []
-    var temporaries: [String] = []
+    var temporaries: [(path: String, destination: String)] = []
     do throws(FileError) {
-      for file in files {
-        var status = stat()
-        if stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-          throw FileError("cannot write", path: file.path, reason: "is a directory")
-        }
+      for file in files where try !OutputBatch.isStream(file.path) {
         try OutputBatch.createDirectory(
           OutputBatch.directory(of: file.path), created: &createdDirectories)
-        temporaries.append(try OutputBatch.writeTemporary(file))
+        temporaries.append((try OutputBatch.writeTemporary(file), file.path))
       }
-      for (file, temporary) in zip(files, temporaries) where rename(temporary, file.path) != 0 {
-        throw FileError.fromErrno("cannot write", path: file.path)
+      for temporary in temporaries where rename(temporary.path, temporary.destination) != 0 {
+        throw FileError.fromErrno("cannot write", path: temporary.destination)
+      }
+      for file in files where try OutputBatch.isStream(file.path) {
+        try OutputBatch.writeStream(file)
       }
     } catch {
       // A temporary file that was renamed already no longer exists under this name.
-      for temporary in temporaries { unlink(temporary) }
+      for temporary in temporaries { unlink(temporary.path) }
       for directory in createdDirectories.reversed() { rmdir(directory) }
       throw error
     }
+  }
+
+  /// Whether a path is a device or a pipe, which is written to rather than replaced.
+  ///
+  /// - Throws: An error where the path is a directory.
+  private static func isStream(_ path: String) throws(FileError) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return false }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: throw FileError("cannot write", path: path, reason: "is a directory")
+    case S_IFREG: return false
+    default: return true
+    }
+  }
+
+  private static func writeStream(_ file: File) throws(FileError) {
+    let descriptor = open(file.path, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .fromErrno("cannot write", path: file.path) }
+    defer { close(descriptor) }
+    try write(file.bytes, to: descriptor, path: file.path)
   }
 
   /// Tries whether all files can be written, and leaves everything as it was.
@@ -131,11 +150,7 @@ public struct OutputBatch: Sendable {
   public func checkWritable() throws(FileError) {
     var createdDirectories: [String] = []
     defer { for directory in createdDirectories.reversed() { rmdir(directory) } }
-    for file in files {
-      var status = stat()
-      if stat(file.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-        throw FileError("cannot write", path: file.path, reason: "is a directory")
-      }
+    for file in files where try !OutputBatch.isStream(file.path) {
       try OutputBatch.createDirectory(
         OutputBatch.directory(of: file.path), created: &createdDirectories)
       unlink(try OutputBatch.writeTemporary(file))
