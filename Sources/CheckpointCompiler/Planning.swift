@@ -66,13 +66,14 @@ struct Planner {
   }
 
   func solve(
-    _ strategy: RematStrategy, budgetBytes: Int?, maxOverhead: Double? = nil
+    _ strategy: RematStrategy, budgetBytes: Int?, maxOverhead: Double? = nil,
+    effort: Double? = nil
   ) -> SolveResult {
     CheckpointCompiler.solve(
       priced.problem,
       options: SolveOptions(
         budgetBytes: budgetBytes, strategy: strategy, maxOverhead: maxOverhead,
-        pins: strategy == .none ? [] : pins, effort: effort))
+        pins: strategy == .none ? [] : pins, effort: effort ?? self.effort))
   }
 
   /// The step that runs the given computations, packed and checked.
@@ -120,7 +121,12 @@ struct Planner {
     let unlimited = solve(.auto, budgetBytes: 0)
     // Every byte counts here, and it is packed once.
     var best = try step(unlimited.schedule.computations, packingEffort: 8)
-    // The smallest peak does not always pack best.
+    // The smallest peak does not always pack best; nor does the cheapest plan of that peak.
+    if best.arenaBytes > best.peakLiveBytes {
+      let other = solve(.auto, budgetBytes: 0, effort: 0)
+      let candidate = try step(other.schedule.computations, packingEffort: 8)
+      if candidate.arenaBytes < best.arenaBytes { best = candidate }
+    }
     for slack in [1.02, 1.05, 1.1] {
       let budget = Int(Double(unlimited.minimumBudgetBytes) * slack)
       guard budget < best.arenaBytes else { break }
