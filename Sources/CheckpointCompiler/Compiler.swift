@@ -91,6 +91,9 @@ public struct Compiler: Sendable {
     watch.lap("differentiate")
     guard options.lastStage != .differentiated else { return }
 
+    // A plan is taken as it stands. Elsewhere fusions are dissolved and made anew.
+    let fusionErrors = step.isPlanned ? step.fusionErrors() : step.nestedFusionErrors()
+    if !fusionErrors.isEmpty { throw .input(DiagnosticList(fusionErrors)) }
     if step.isPlanned {
       compilation.simplified = step
       compilation.grouped = step

@@ -213,3 +213,73 @@ import Testing
     #expect(npyRefusal(file + [0]).contains("follow the header"))
   }
 }
+
+/// Texts that hold a plan which cannot run.
+@Suite struct BadPlanTests {
+  private func errors(_ body: String) -> String {
+    var sources = SourceMap()
+    let text = "func @main(%x: f32[4,3], %m: f32[3,3]) -> f32[4,3] {\n\(body)\n}\n"
+    do {
+      _ = try Compiler().compile(Array(text.utf8), fileName: "plan.ir", sources: &sources)
+      return ""
+    } catch {
+      return error.rendered(with: sources)
+    }
+  }
+
+  @Test func aFusionThatIsNoLoopNestIsRefused() {
+    let product = errors(
+      """
+        %y = no_grad {
+          %f = fusion {
+            %p = dot_general %x, %m {lhs_contract = [1], rhs_contract = [0]}
+            yield %p
+          }
+          yield %f
+        }
+        return %y
+      """)
+    #expect(product.contains("plan.ir:3:10: error: this 'fusion' cannot run: 'dot_general' cannot"))
+    let misread = errors(
+      """
+        %y = no_grad {
+          %f = fusion {
+            %s = reduce %m {kind = add, dims = [0]}
+            %b = broadcast_in_dim %s {dims = [1]} : f32[4,3]
+            %p = add %x, %b
+            yield %p
+          }
+          yield %f
+        }
+        return %y
+      """)
+    #expect(misread.contains("this 'fusion' cannot run: it yields f32[4,3] from loops over [3, 3]"))
+  }
+
+  @Test func aRegionInAFusionIsRefused() {
+    let found = errors(
+      """
+        %y = fusion {
+          %f = fusion {
+            %p = negate %x
+            yield %p
+          }
+          yield %f
+        }
+        return %y
+      """)
+    #expect(found.contains("a region cannot stand in a 'fusion'"), "\(found)")
+  }
+
+  @Test func aFusionOutsideAPlanIsDissolved() {
+    let found = errors(
+      """
+        %y = fusion {
+          %p = dot_general %x, %m {lhs_contract = [1], rhs_contract = [0]}
+          yield %p
+        }
+        return %y
+      """)
+    #expect(found.isEmpty, "\(found)")
+  }
+}
