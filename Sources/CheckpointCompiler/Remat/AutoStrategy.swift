@@ -150,7 +150,8 @@ struct AutoPlanner {
   /// The simulator decides with what it knows when memory runs short; with the whole plan at hand, some
   /// of its repetitions turn out to be for nothing.
   private mutating func improve(within budgetBytes: Int) {
-    guard let best = archive.best(within: budgetBytes) else { return }
+    // A long plan would take the whole work for a handful of tries.
+    guard size <= 50_000, let best = archive.best(within: budgetBytes) else { return }
     // Plans are numbered as the problem is, and so is the graph of its own order.
     let graph = bases[0].graph
     var sequence = best.sequence
