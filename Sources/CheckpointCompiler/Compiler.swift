@@ -43,7 +43,8 @@ public struct Compilation: Sendable {
 
   /// The prefix of emitted names.
   public var name: String {
-    options.name ?? differentiated.map { cIdentifier($0.name) } ?? cIdentifier(module.entryName)
+    // Files are named after it, and file names have a limit.
+    String((options.name ?? cIdentifier(differentiated?.name ?? module.entryName)).prefix(100))
   }
 }
 
@@ -99,7 +100,7 @@ public struct Compiler: Sendable {
       compilation.grouped = step
       compilation.remarks += Compiler.ignoredByPlannedText(options)
       guard options.lastStage != .simplified, options.lastStage != .kernels else { return }
-      try takePlan(of: step, &compilation, &watch)
+      try takePlan(of: copyingUpdates(step), &compilation, &watch)
     } else {
       let simplified = CheckpointCompiler.simplified(step) { pass, function in
         if options.keepsPasses { compilation.passes.append((pass, function)) }

@@ -364,10 +364,13 @@ private func commentText(_ text: String) -> String {
   text.replacing("*/", with: "* /").replacing("/*", with: "/ *")
 }
 
-/// A name as a member of a struct: an identifier that is no word of C or C++.
+/// A name as a member of a struct: an identifier that is no word of C or C++, and no macro of their
+/// headers, which are in capitals or start with an underscore.
 private func cMemberName(_ name: String) -> String {
   let identifier = cIdentifier(name)
-  return cReservedWords.contains(identifier) ? identifier + "_" : identifier
+  let isCapital = identifier.utf8.allSatisfy { $0 < UInt8(ascii: "a") || $0 == UInt8(ascii: "_") }
+  let isLikeMacro = identifier.utf8.first == UInt8(ascii: "_") || isCapital
+  return isLikeMacro || cReservedWords.contains(identifier) ? identifier + "_" : identifier
 }
 
 private let cReservedWords: Set<String> = [
@@ -380,5 +383,6 @@ private let cReservedWords: Set<String> = [
   "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch",
   "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename",
   "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
-  "linux", "unix", "i386",
+  "linux", "unix", "i386", "typeof", "typeof_unqual", "concept", "requires", "consteval",
+  "constinit", "co_await", "co_return", "co_yield", "char8_t", "errno",
 ]

@@ -36,6 +36,10 @@ struct ElementReader {
   var fullIndices: [Index] = []
   /// Results of reductions that were read where no loop leaves them.
   private(set) var misreads: [ValueID] = []
+  /// The most elements that one kernel may read; beyond, reading stops and `isTooLarge` is set.
+  static let readsMax = 20_000
+  /// Whether a kernel reads too much: values read at ever more places double with every op.
+  private(set) var isTooLarge = false
   /// The next free scalar.
   var nextLocal = 0
   private var known: [Key: Expression] = [:]
@@ -79,6 +83,10 @@ struct ElementReader {
     if let row = rows[value], indices == keptIndices { return row }
     let key = Key(value: value, indices: indices)
     if let expression = known[key] { return expression }
+    guard known.count < ElementReader.readsMax else {
+      isTooLarge = true
+      return .neutral(kind: "or", .i1)
+    }
     let expression = make(value, at: indices)
     known[key] = expression
     return expression

@@ -53,6 +53,10 @@ extension Function {
   /// Why a fusion cannot run as one loop nest; nil where it can.
   private func problem(ofFusion op: OpID) -> String? {
     let parts = FusionParts(self, op)
+    // Elements are followed through the ops of a kernel by recursion.
+    guard parts.ops.count <= 1000 else {
+      return "it holds \(parts.ops.count) ops, not at most 1000"
+    }
     for inner in parts.ops {
       let opcode = ops[inner].opcode
       let fits =

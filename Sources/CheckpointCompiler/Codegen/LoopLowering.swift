@@ -117,7 +117,11 @@ struct LoopLowering {
       }
     }
     findLevels()
-    guard trial().misreads.isEmpty else {
+    let trial = trial()
+    guard !trial.isTooLarge else {
+      return "it reads its values at more than \(ElementReader.readsMax) places"
+    }
+    guard trial.misreads.isEmpty else {
       return "it reads the result of a reduction at another place than the loop that reduces"
     }
     return nil

@@ -12,7 +12,7 @@
 // Phases      Kernels of the backward pass do not join kernels of the forward pass: what the backward
 //             pass alone needs would be made early and kept until then.
 // Invariants  Kernels depend on each other without a cycle; every kernel passes
-//             `Function.problem(ofFusion:)`.
+//             `Function.fusionErrors`, in debug builds asserted.
 // Cost        O(ops) apart from searches for cycles, which give up after `searchMax` ops.
 
 /// The function with its ops grouped into `fusion` regions.
@@ -24,7 +24,9 @@ func grouped(_ function: Function) -> Function {
   grouping.joinSingleReaders()
   grouping.joinReaders()
   grouping.joinReductions()
-  return grouping.rebuilt()
+  let result = grouping.rebuilt()
+  assert(result.fusionErrors().isEmpty, "\(result.fusionErrors())")
+  return result
 }
 
 /// The function with the ops of fusions in their place.
@@ -58,6 +60,8 @@ private struct Grouping {
   private static let opsMax = 48
   /// The most ops that a search for a cycle looks at.
   private static let searchMax = 400
+  /// The most indexing ops in a row that are copied into their readers; the next one is a kernel.
+  private static let indexingMax = 8
 
   /// Ops that run as one kernel.
   private struct Group {
@@ -81,6 +85,8 @@ private struct Grouping {
   private let isReturned: Set<ValueID>
   /// The argument that a value is the next value of, as its reader at other places would see it.
   private var updated: [ValueID: ValueID] = [:]
+  /// Whether an op is copied into the kernels that read it.
+  private var isCopied: Table<OpID, Bool>
   /// Whether an op is part of the backward pass.
   private var isBackward: Table<OpID, Bool>
 
@@ -94,6 +100,7 @@ private struct Grouping {
     readers = Table(repeating: [], count: function.values.count)
     isReturned = Set(function.returnedValues)
     isBackward = Table(repeating: false, count: function.ops.count)
+    isCopied = Grouping.copiedOps(function, body)
     for op in body {
       var seen: Set<ValueID> = []
       for operand in function.operands(of: op) where seen.insert(operand).inserted {
@@ -111,6 +118,22 @@ private struct Grouping {
       groupOf[op] = groups.count
       groups.append(Group(ops: [op], frame: frame, isBackward: isBackward[op]))
     }
+  }
+
+  /// Indexing ops, but for every one after `indexingMax` in a row.
+  private static func copiedOps(_ function: Function, _ body: [OpID]) -> Table<OpID, Bool> {
+    var depth = Table<OpID, Int>(repeating: 0, count: function.ops.count)
+    var isCopied = Table<OpID, Bool>(repeating: false, count: function.ops.count)
+    for op in body where function.isIndexing(op) {
+      let before = function.operands(of: op).first.flatMap { function.definingOp(of: $0) }
+      depth[op] = 1 + (before.map { depth[$0] } ?? 0)
+      if depth[op] > indexingMax {
+        depth[op] = 0
+      } else {
+        isCopied[op] = true
+      }
+    }
+    return isCopied
   }
 
   private func randomFrame(_ op: OpID) -> LoopFrame? {
@@ -147,7 +170,7 @@ private struct Grouping {
         if groupOf[reader] >= 0 {
           if function.ops[reader].opcode == .random { return nil }
           found.append((reader, path))
-        } else if function.isIndexing(reader), path.count < 4 {
+        } else if isCopied[reader] {
           stack.append((function.result(of: reader), path + [reader]))
         } else {
           return nil
@@ -166,7 +189,7 @@ private struct Grouping {
       for reader in readers[value] {
         if groupOf[reader] >= 0 {
           if function.ops[reader].opcode != .random { found.append((reader, path)) }
-        } else if function.isIndexing(reader), path.count < 4 {
+        } else if isCopied[reader] {
           stack.append((function.result(of: reader), path + [reader]))
         }
       }
@@ -192,6 +215,23 @@ private struct Grouping {
     return function.ops[path[0]].attributes.ints(.dims)! == frame.keptDims
   }
 
+  /// Whether all that an op reads of two groups, itself or through copied indexing ops, is where their
+  /// common loops leave it.
+  private func readsAligned(_ op: OpID, _ a: Int, _ b: Int, _ frame: LoopFrame) -> Bool {
+    guard function.ops[op].opcode != .random else { return true }
+    var stack: [(value: ValueID, path: [OpID])] = []
+    for operand in function.operands(of: op) { stack.append((operand, [])) }
+    while let (value, path) = stack.popLast() {
+      guard let definition = function.definingOp(of: value) else { continue }
+      if groupOf[definition] == a || groupOf[definition] == b {
+        guard isAligned(value, path, op, frame) else { return false }
+      } else if isCopied[definition], let source = function.operands(of: definition).first {
+        stack.append((source, [definition] + path))
+      }
+    }
+    return true
+  }
+
   /// The frame of two groups as one; nil where their loops or what passes between them do not fit.
   private func joinedFrame(_ a: Int, _ b: Int) -> LoopFrame? {
     guard groups[a].ops.count + groups[b].ops.count <= Grouping.opsMax,
@@ -207,16 +247,7 @@ private struct Grouping {
       }
     }
     guard !readsElsewhere(a, whatUpdates: b), !readsElsewhere(b, whatUpdates: a) else { return nil }
-    for (from, to) in [(a, b), (b, a)] {
-      for op in groups[from].ops {
-        for value in function.results(of: op) {
-          for reader in someReaders(of: value)
-          where groupOf[reader.op] == to || groupOf[reader.op] == from {
-            guard isAligned(value, reader.path, reader.op, frame) else { return nil }
-          }
-        }
-      }
-    }
+    for op in groups[a].ops + groups[b].ops where !readsAligned(op, a, b, frame) { return nil }
     return frame
   }
 
@@ -228,7 +259,7 @@ private struct Grouping {
       for value in function.results(of: op) {
         guard let argument = updated[value] else { continue }
         let isIndexed = readers[argument].contains { indexing in
-          groupOf[indexing] < 0 && function.isIndexing(indexing)
+          isCopied[indexing]
             && readers[function.result(of: indexing)].contains { groupOf[$0] == reader }
         }
         if isIndexed { return true }
@@ -288,7 +319,7 @@ private struct Grouping {
         guard let definition = function.definingOp(of: operand), seen.insert(definition).inserted
         else { continue }
         let isCopied =
-          groupOf[definition] < 0 && function.isIndexing(definition)
+          isCopied[definition]
           && function.ops[op].opcode != .random
         if isCopied { stack.append(definition) } else { found.append(definition) }
       }
@@ -385,11 +416,11 @@ private struct Grouping {
   /// Whether an op that is not fused has a place of its own: it is no indexing op, or somebody needs
   /// its value in memory.
   private func isStandalone(_ op: OpID) -> Bool {
-    guard function.isIndexing(op) else { return true }
+    guard isCopied[op] else { return true }
     let value = function.result(of: op)
     if isReturned.contains(value) { return true }
     return readers[value].contains {
-      groupOf[$0] < 0 && (!function.isIndexing($0) || isStandalone($0))
+      groupOf[$0] < 0 && (!isCopied[$0] || isStandalone($0))
     }
   }
 
@@ -399,8 +430,8 @@ private struct Grouping {
     var stack = ops
     while let op = stack.popLast() {
       for operand in function.operands(of: op) {
-        guard let definition = function.definingOp(of: operand), groupOf[definition] < 0,
-          function.isIndexing(definition), function.ops[op].opcode != .random,
+        guard let definition = function.definingOp(of: operand), isCopied[definition],
+          function.ops[op].opcode != .random,
           found.insert(definition).inserted
         else { continue }
         stack.append(definition)
@@ -422,7 +453,7 @@ private struct Grouping {
           guard let definition = function.definingOp(of: operand) else { continue }
           if unitOf[definition] == unit { continue }
           let isCopied =
-            groupOf[definition] < 0 && function.isIndexing(definition) && groupOf[ops[0]] >= 0
+            isCopied[definition] && groupOf[ops[0]] >= 0
             && function.ops[op].opcode != .random
           if isCopied || unitOf[definition] < 0 {
             if seen.insert(definition).inserted { stack.append(definition) }
@@ -474,7 +505,9 @@ private struct Grouping {
     let results = builder.endRegion(
       .fusion, yielding: outputs.map { inner[$0]! },
       names: outputs.map { function.values[$0].name },
-      location: function.ops[ops.last!].location)
+      // The place of the value that the kernel is named after.
+      location: function.ops[outputs.first.flatMap { function.definingOp(of: $0) } ?? ops.last!]
+        .location)
     for (value, result) in zip(outputs, results) { map[value] = result }
   }
 
@@ -482,7 +515,7 @@ private struct Grouping {
   private func isReadOutside(_ value: ValueID, by group: Int) -> Bool {
     readers[value].contains { reader in
       if groupOf[reader] >= 0 { return groupOf[reader] != group }
-      guard function.isIndexing(reader) else { return true }
+      guard isCopied[reader] else { return true }
       return isStandalone(reader) || isReadOutside(function.result(of: reader), by: group)
     }
   }

@@ -79,8 +79,8 @@ struct InPlaceUpdates: Sendable {
   }
 }
 
-/// The function with every updating kernel below the last reader of what it overwrites, and with a
-/// copy of every argument that becomes the new value of another.
+/// The function with every updating kernel below the last reader of what it overwrites, and with the
+/// copies of `copyingUpdates`.
 ///
 /// - Complexity: O(ops + operands).
 func sinkingUpdates(_ function: Function) -> Function {
@@ -125,14 +125,37 @@ func sinkingUpdates(_ function: Function) -> Function {
   for op in pending where function.results(of: op).contains(where: { map[$0] == nil }) {
     builder.clone(op, of: function, map: &map)
   }
-  let returned = zip(function.results, function.returnedValues).map { result, value in
-    let image = map[value]!
+  builder.setGradientFunction(function.gradientFunction)
+  return copyingUpdates(
+    builder.finish(
+      returning: function.returnedValues.map { map[$0]! }, as: function.results))
+}
+
+/// The function with a copy of every argument that becomes the new value of another: the last kernels,
+/// so that the old values can be overwritten after them.
+///
+/// - Complexity: O(ops + operands).
+func copyingUpdates(_ function: Function) -> Function {
+  let order = KernelOrder(function)
+  func isOtherArgument(_ value: ValueID, _ result: FunctionResult) -> Bool {
     guard case .update(let index) = result.role,
-      case .argument(let source) = function.values[order.root[value]].definition, source != index
-    else { return image }
+      case .argument(let source) = function.values[order.root[value]].definition
+    else { return false }
+    return source != index
+  }
+  let pairs = Array(zip(function.returnedValues, function.results))
+  guard pairs.contains(where: { isOtherArgument($0, $1) }) else { return function }
+  var builder = FunctionBuilder(name: function.name)
+  var map = ValueMap(for: function)
+  builder.cloneArguments(of: function, into: &map)
+  for op in function.blocks[function.body].ops.dropLast() {
+    builder.clone(op, of: function, map: &map)
+  }
+  let returned = pairs.map { value, result in
+    guard isOtherArgument(value, result) else { return map[value]! }
     let type = function.type(of: value)
     return builder.emit(
-      .broadcastInDim, [image], [.dims: .ints(Array(0..<type.rank))], type: type,
+      .broadcastInDim, [map[value]!], [.dims: .ints(Array(0..<type.rank))], type: type,
       name: "\(result.name).copy")
   }
   builder.setGradientFunction(function.gradientFunction)

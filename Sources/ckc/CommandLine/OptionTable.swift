@@ -156,7 +156,7 @@ extension OptionName {
     case .target:
       OptionDefinition(
         verbs: [.compile, .inspect, .plan, .explain], value: .choice(["c", "cuda"]),
-        help: "what to emit and to plan for; c unless given")
+        help: "what to emit and to plan for; this version has c only")
     case .emit:
       OptionDefinition(
         verbs: [.compile], value: .choices(["c", "lib", "exe", "ir", "plan", "report"]),

@@ -55,7 +55,7 @@ struct VerbDefinition: Sendable {
 
 extension Verb {
   private static let graphOperand = Operand(
-    placeholder: "GRAPH", help: "a graph as .ir text, or StableHLO text; - is standard input",
+    placeholder: "GRAPH", help: "a graph as .ir text; - is standard input",
     completion: .file("ir"))
 
   /// The row of this verb; a verb without a row does not compile.
@@ -63,7 +63,7 @@ extension Verb {
     switch self {
     case .compile:
       VerbDefinition(
-        summary: "emit C or CUDA that fits the budget",
+        summary: "emit C that fits the budget",
         details: """
           Differentiates, plans under the budget, rewrites, packs and emits the graph. The arena \
           never exceeds the budget, or the command fails with status 3 and names the smallest \
@@ -151,8 +151,8 @@ extension Verb {
         details: """
           Compares gradients with central differences in f64; the results of the plan with those \
           of keeping everything, bit by bit, over three steps, with one thread and several, and \
-          with memory overwritten before it is first written; and the measured high-water mark \
-          with ARENA_BYTES. Inputs that are not given are random. Status 1 if a check fails.
+          with memory overwritten before it is first written; one step with the reference \
+          interpreter; and the measured high-water mark with ARENA_BYTES. Inputs that are not given are random. Status 1 if a check fails.
           """,
         operands: [Verb.graphOperand],
         examples: [("ckc check net.ir --budget min", "all checks at the smallest budget")])

@@ -185,7 +185,31 @@ private struct StepCheck {
     compare(
       "poisoned memory", poisoned, threads: threadCounts,
       "equal where memory is overwritten before it is first written")
+    try interpreter(step, from: record.start, inputs: inputs[0])
     memory(planned, step: step, poisoned: poisoned, reference: reference, inputs: inputs[0])
+  }
+
+  /// One step beside what the interpreter makes of the graph.
+  private mutating func interpreter(
+    _ step: CompiledStep, from start: [Tensor], inputs: [(argument: Int, value: Tensor)]
+  ) throws {
+    guard let check = InterpreterCheck(compilation) else { return }
+    for (index, value) in start.enumerated() { step.setArgument(index, to: value) }
+    for input in inputs { step.setArgument(input.argument, to: input.value) }
+    let name = "interpreter"
+    switch try check.run(step) {
+    case .agrees(let largest, let result):
+      note(
+        name, true,
+        "one step agrees with the meaning of the graph, the largest difference is "
+          + "\(significant(largest, digits: 2)) of the largest element (%\(result))")
+    case .differs(let result, let difference):
+      note(
+        name, false,
+        "result %\(result) is off by \(significant(difference, digits: 2)) of its largest element")
+    case .tooLarge(let operations):
+      note(name, nil, "\(significant(operations, digits: 2)) operations take too long to interpret")
+    }
   }
 
   private mutating func memory(
