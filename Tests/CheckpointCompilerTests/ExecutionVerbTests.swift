@@ -247,7 +247,7 @@ struct CheckVerbTests {
       "check", work.path("net.ir"), "--budget", budget, "--optimizer", "adamw")
     #expect(result.status == .done, "\(result.output)\(result.error)")
     let lines = result.output.split(separator: "\n")
-    #expect(lines.count == 7 && lines.allSatisfy { $0.hasPrefix("ok ") }, "\(result.output)")
+    #expect(lines.count == 8 && lines.allSatisfy { $0.hasPrefix("ok ") }, "\(result.output)")
   }
 
   @Test func aWrongGradientFails() throws {
