@@ -63,20 +63,38 @@ import Testing
     }
   }
 
-  @Test func exhaustionProvesThatACapacityIsTooSmall() throws {
-    // At each time 4 bytes are alive, but the one of 2 in the middle would have to lie split.
-    let problem = try PlacementProblem(buffers: [
-      .init(lower: 0, upper: 4, sizeBytes: 1), .init(lower: 1, upper: 2, sizeBytes: 3),
-      .init(lower: 3, upper: 6, sizeBytes: 1), .init(lower: 3, upper: 4, sizeBytes: 2),
-      .init(lower: 5, upper: 9, sizeBytes: 1), .init(lower: 5, upper: 6, sizeBytes: 2),
-      .init(lower: 4, upper: 6, sizeBytes: 0), .init(lower: 8, upper: 12, sizeBytes: 1),
-      .init(lower: 8, upper: 9, sizeBytes: 2), .init(lower: 0, upper: 12, sizeBytes: 1),
-    ])
-    let result = pack(problem, options: PackOptions(capacityBytes: 4, effort: 0.1))
-    try PlacementChecker(problem).check(result.plan)
-    #expect(result.status == .infeasible)
-    #expect(result.lowerBoundBytes == 5)
-    #expect(pack(problem, options: PackOptions(effort: 0.1)).status == .optimal)
+  /// Lives and sizes of which at most 6 are alive at once, and that need 7.
+  static let gaps = [
+    [
+      (4, 8, 1), (8, 10, 3), (1, 5, 3), (2, 4, 2), (2, 5, 1), (4, 6, 1), (1, 2, 3), (7, 10, 3),
+      (6, 7, 1), (5, 8, 2),
+    ],
+    [
+      (0, 2, 3), (4, 6, 1), (8, 11, 3), (5, 8, 3), (1, 4, 3), (3, 6, 1), (3, 5, 2), (4, 5, 1),
+      (7, 9, 3), (4, 6, 1),
+    ],
+    [
+      (0, 2, 3), (4, 5, 1), (4, 8, 1), (7, 10, 3), (5, 8, 1), (1, 5, 3), (8, 10, 3), (5, 8, 1),
+      (3, 7, 1), (5, 7, 1),
+    ],
+  ]
+
+  @Test(arguments: gaps.indices, [1, 64])
+  func exhaustionProvesThatACapacityIsTooSmall(gap: Int, alignment: Int) throws {
+    let problem = try PlacementProblem(
+      buffers: Self.gaps[gap].map {
+        .init(lower: $0.0, upper: $0.1, sizeBytes: $0.2 * alignment)
+      }, alignmentBytes: alignment)
+    #expect(problem.maxLiveBytes == 6 * alignment)
+    for capacity in [nil, 6, 7] {
+      let options = PackOptions(capacityBytes: capacity.map { $0 * alignment }, effort: 0.01)
+      let result = pack(problem, options: options)
+      try PlacementChecker(problem).check(result.plan)
+      #expect(result.plan.arenaBytes == 7 * alignment)
+      #expect(result.lowerBoundBytes == (capacity == 7 ? 6 : 7) * alignment)
+      #expect(
+        result.status == (capacity == 6 ? .infeasible : (capacity == 7 ? .feasible : .optimal)))
+    }
   }
 
   @Test func perfectPackingsAreFound() throws {
