@@ -2,8 +2,8 @@
 //
 // Method      Buffers that are not connected by overlaps in time do not care for each other: each
 //             group is lowered alone, the highest first. The first search asks for the goal at
-//             once, which is most often reached; then the heights between what is proved and what
-//             is reached are halved, with more work in every round.
+//             once, which is most often reached; then the range between what is proved and what is
+//             reached is halved, again with more work when it has closed without a proof.
 // Units       Offsets of buffers that rest on each other are sums of sizes: all is counted in the
 //             greatest common divisor of the sizes, so that alignment costs nothing.
 // Cost        As much work as is allowed; groups too large for the search are left as they are.
@@ -17,7 +17,8 @@ struct GroupLowering {
   /// Whether no group was too large for the search.
   private(set) var isComplete = true
 
-  private static let buffersMax = 1200
+  /// The search is as deep as a group is large.
+  private static let buffersMax = 1000
 
   /// Lowers `start` to `goal` or as far as it gets with `workMax`; 10^9 is about a second.
   init(_ start: MemoryPlan, graph: OverlapGraph, goal: Int, workMax: Int) {
@@ -120,8 +121,8 @@ private struct HeightSearch {
       }
     }
     var lowest: Int { max(proved, goal / unit) }
-    if !ask(lowest, workMax / 2) {
-      var share = workMax / 32
+    if !ask(lowest, workMax / 3) {
+      var share = workMax / 8
       while search.work < workMax, lowest < high {
         var low = lowest
         while search.work < workMax, low < high {

@@ -17,6 +17,9 @@ public struct PackOptions: Sendable {
     self.capacityBytes = capacityBytes
     self.effort = effort
   }
+
+  /// Sets the effort to what takes at most about `seconds` on a common machine.
+  public mutating func setTimeLimit(seconds: Double) { effort = max(0, seconds * 4) }
 }
 
 /// A plan and what is known about the best one.
