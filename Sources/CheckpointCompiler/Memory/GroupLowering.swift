@@ -104,7 +104,7 @@ private struct HeightSearch {
     let search = OffsetSearch(
       sizes: sizes.map { Int32($0 / unit) }, lowers: lowers, uppers: uppers,
       workMax: workMax)
-    var high = heightBytes / unit
+    var high = (heightBytes + unit - 1) / unit
     var proved = provedBytes / unit
     func ask(_ height: Int, _ work: Int) -> Bool {
       switch search.run(capacity: Int32(height), workMax: work) {
@@ -112,6 +112,7 @@ private struct HeightSearch {
         let found = search.offsets.map { Int($0) }
         high = found.indices.reduce(0) { max($0, found[$1] + sizes[$1] / unit) }
         offsets = found.map { $0 * unit }
+        heightBytes = high * unit
         return true
       case .none:
         proved = max(proved, height + 1)
@@ -132,7 +133,6 @@ private struct HeightSearch {
         share *= 2
       }
     }
-    heightBytes = high * unit
     provedBytes = max(provedBytes, proved * unit)
     return search.work
   }
