@@ -1,7 +1,8 @@
 // The packer's entry point: buffers in, offsets out.
 //
-// Method      Greedy orders; then, while the arena is above the bound, a search over orders. Beyond
-//             `pairsMax` overlapping pairs, sweeps over time alone.
+// Method      Greedy orders; then, while the arena is above the bound, a search over offsets that
+//             may also raise the bound, and a search over orders. Beyond `pairsMax` overlapping
+//             pairs, sweeps over time alone.
 // Cost        Work is counted, never timed.
 
 /// What is asked of the packer.
@@ -16,6 +17,9 @@ public struct PackOptions: Sendable {
     self.capacityBytes = capacityBytes
     self.effort = effort
   }
+
+  /// Sets the effort to what takes at most about `seconds` on a common machine.
+  public mutating func setTimeLimit(seconds: Double) { effort = max(0, seconds * 4) }
 }
 
 /// A plan and what is known about the best one.
@@ -26,7 +30,8 @@ public struct PackResult: Sendable {
     case optimal
     /// The plan is within the capacity, if one was given.
     case feasible
-    /// No plan within the capacity was found; the plan is the best one found.
+    /// No plan within the capacity was found; the plan is the best one found. There is none if
+    /// the lower bound exceeds the capacity.
     case infeasible
   }
 
@@ -34,7 +39,7 @@ public struct PackResult: Sendable {
   public var status: Status
   /// The plan.
   public var plan: MemoryPlan
-  /// The largest sum of sizes alive at once: no arena is smaller.
+  /// No arena is smaller: the largest sum of sizes alive at once, or what a search proved.
   public var lowerBoundBytes: Int
 
   /// The result as one line of JSON, as `ckc pack` prints it.
@@ -50,8 +55,8 @@ public struct PackResult: Sendable {
 ///
 /// Equal input gives equal output.
 public func pack(_ problem: PlacementProblem, options: PackOptions = PackOptions()) -> PackResult {
-  let bound = problem.maxLiveBytes
-  let goal = max(bound, options.capacityBytes ?? 0)
+  var bound = problem.maxLiveBytes
+  var goal = max(bound, options.capacityBytes ?? 0)
   var best: MemoryPlan?
   func consider(_ plan: MemoryPlan) {
     if plan.arenaBytes < best?.arenaBytes ?? .max { best = plan }
@@ -65,7 +70,16 @@ public func pack(_ problem: PlacementProblem, options: PackOptions = PackOptions
       consider(MemoryPlan(offsets: greedy.offsets, arenaBytes: arena))
     }
     if !isDone, let start = best, options.effort > 0 {
-      consider(OrderSearch.improved(start, graph: graph, goal: goal, effort: options.effort))
+      let work = min(1e15, options.effort * 1.2e8)
+      let lowering = GroupLowering(start, graph: graph, goal: goal, workMax: Int(work))
+      consider(lowering.plan)
+      bound = max(bound, lowering.provedBytes)
+      goal = max(goal, bound)
+      // What the search over offsets leaves, the one over orders rarely improves.
+      let effort = lowering.isComplete ? options.effort * 0.1 : options.effort
+      if !isDone {
+        consider(OrderSearch.improved(lowering.plan, graph: graph, goal: goal, effort: effort))
+      }
     }
   }
   for fit in SweepFit.allCases where !isDone {
