@@ -9,12 +9,7 @@ enum PackVerb {
       try PlacementProblem(csv: $0, file: $1)
     }
     var options = PackOptions(capacityBytes: arguments.bytes(.capacity))
-    if let seconds = arguments.number(.timeLimit) {
-      // Both searches count their work in the same way.
-      var solving = SolveOptions()
-      solving.setTimeLimit(seconds: seconds)
-      options.effort = solving.effort
-    }
+    if let seconds = arguments.number(.timeLimit) { options.setTimeLimit(seconds: seconds) }
     let start = ContinuousClock.now
     let result = pack(problem, options: options)
     let seconds = start.duration(to: .now).inSeconds
