@@ -24,6 +24,8 @@ let package = Package(
     .executableTarget(
       name: "ckc-fuzz", dependencies: ["CheckpointCompiler", "CompilerTesting"],
       swiftSettings: settings),
+    .executableTarget(
+      name: "ckc-bench", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
     .testTarget(
       name: "CheckpointCompilerTests",
       dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc"],

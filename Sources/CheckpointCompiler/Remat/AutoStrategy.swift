@@ -52,17 +52,23 @@ struct AutoPlanner {
     var keepAll: SequenceFigures
   }
 
-  let bases: [Base]
+  private(set) var bases: [Base]
   let floorBytes: Int
   let effort: Double
   /// Whether first runs stay in the order of the problem.
   let keepsOrder: Bool
+  /// The graph of the problem in another order.
+  let makeGraph: ([Int32]) -> RematGraph
   private(set) var archive = PlanArchive()
   /// Rungs already planned.
   private(set) var doneRungs: [Int] = []
 
   /// A planner over the given base orders; the first is the problem's own.
-  init(bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool) {
+  init(
+    bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool,
+    makeGraph: @escaping ([Int32]) -> RematGraph
+  ) {
+    self.makeGraph = makeGraph
     self.bases = bases
     self.floorBytes = floorBytes
     self.effort = effort
@@ -128,6 +134,88 @@ struct AutoPlanner {
       rounds += 1
     }
     if let smallest = archive.plans.first { improve(within: smallest.peakBytes) }
+    searchSmallest()
+  }
+
+  // MARK: Search
+
+  /// Work of the search at effort 1, in steps and reads looked at.
+  private static let searchWork = 20_000_000.0
+  /// Parts of the work: to find a good order, the smallest peak, and each weighted rung.
+  private static let orderShare = 0.15
+  private static let smallestShare = 0.1
+  private static let rungShare = 0.75 / 240
+
+  /// How many moves a share of the work pays for; 0 if too few to be of use.
+  private func moves(share: Double) -> Int {
+    let graph = bases[0].graph
+    let work = graph.nodeCount * 2 + graph.inputValues.count + graph.valueCount
+    // Small graphs are done sooner.
+    let movesMax = min(Self.searchWork / Double(max(1, work)), 300 * Double(graph.nodeCount))
+    let moves = movesMax * effort * share
+    return moves < 20 ? 0 : Int(min(moves, 1e8))
+  }
+
+  /// Looks for an order of small peak without repetition, and plans in it from then on.
+  mutating func searchOrder() {
+    let moves = moves(share: Self.orderShare)
+    guard !keepsOrder, moves > 0, bases[0].graph.pinnedDropAfter.isEmpty else { return }
+    guard let start = bases.min(by: { $0.keepAll.peakBytes < $1.keepAll.peakBytes }) else { return }
+    let goal = SequenceSearch.Goal(
+      budgetBytes: start.keepAll.peakBytes, lowersBudget: true, floorBytes: floorBytes,
+      insertsRuns: false)
+    guard var search = SequenceSearch(bases[0].graph, from: start.order, goal: goal, seed: 1) else {
+      return
+    }
+    search.run(moves: moves)
+    guard let order = search.best else { return }
+    let graph = makeGraph(order)
+    guard let figures = graph.figures(of: graph.baseSequence),
+      figures.peakBytes < start.keepAll.peakBytes
+    else { return }
+    let base = Base(graph: graph, order: order, keepAll: figures)
+    bases.append(base)
+    record(graph.baseSequence, of: base)
+  }
+
+  private mutating func searchSmallest() {
+    let moves = moves(share: Self.smallestShare)
+    guard moves > 0, let smallest = archive.plans.first else { return }
+    search(
+      from: smallest.sequence, moves: moves,
+      goal: SequenceSearch.Goal(
+        budgetBytes: smallest.peakBytes, lowersBudget: true, floorBytes: floorBytes,
+        keepsOrder: keepsOrder))
+  }
+
+  /// Improves the cheapest plan of a rung.
+  private mutating func searchRung(_ rung: Int, of count: Int, within budgetBytes: Int) {
+    // Round fractions are what is asked for most.
+    let weight = rung * 10 % count == 0 ? 12.0 : (rung * 20 % count == 0 ? 4.0 : 1.0)
+    let moves = moves(share: Self.rungShare * weight)
+    guard moves > 0, let best = archive.best(within: budgetBytes) else { return }
+    // Nothing is cheaper than running every node once.
+    if best.sequence.count == bases[0].graph.nodeCount { return }
+    let goal = SequenceSearch.Goal(budgetBytes: budgetBytes, keepsOrder: keepsOrder)
+    var movesLeft = moves
+    // A plan of many repetitions may be the wrong end to start from; the other end is none.
+    if weight > 1, best.cost > 1.1 * bases[0].keepAll.cost,
+      let start = bases.min(by: { $0.keepAll.peakBytes < $1.keepAll.peakBytes })
+    {
+      movesLeft = moves / 2
+      search(from: start.order, moves: moves - movesLeft, goal: goal)
+    }
+    if let best = archive.best(within: budgetBytes) {
+      search(from: best.sequence, moves: movesLeft, goal: goal)
+    }
+  }
+
+  private mutating func search(from sequence: [Int32], moves: Int, goal: SequenceSearch.Goal) {
+    guard
+      var search = SequenceSearch(bases[0].graph, from: sequence, goal: goal, seed: 1)
+    else { return }
+    search.run(moves: moves)
+    if let found = search.best { record(found, of: bases[0]) }
   }
 
   /// Plans every rung up to `budgetBytes`.
@@ -141,6 +229,7 @@ struct AutoPlanner {
       guard let smallest = archive.plans.first, rungBytes >= smallest.peakBytes else { continue }
       construct(rungBytes)
       improve(within: rungBytes)
+      searchRung(rung, of: count, within: rungBytes)
     }
   }
 
@@ -155,7 +244,7 @@ struct AutoPlanner {
     // Plans are numbered as the problem is, and so is the graph of its own order.
     let graph = bases[0].graph
     var sequence = best.sequence
-    var evaluations = max(1, Int(Self.improvementWork * effort) / max(1, sequence.count))
+    var evaluations = max(1, Int(Self.improvementWork * min(1, effort)) / max(1, sequence.count))
     var hasChanged = true
     while hasChanged, evaluations > 0 {
       hasChanged = false

@@ -18,6 +18,10 @@ struct RematGraph: Sendable {
   /// The node that invalidates this one first, as a position; `nodeCount` if none does.
   var deadline: [Int32]
 
+  var invalidatedStart: [Int32]
+  /// Per node, the nodes that may not run after it.
+  var invalidated: [Int32]
+
   /// Nodes that a pin makes run at least twice.
   var runsTwice: [Bool]
   /// Per value, the position after which a pin drops it, or -1; empty without such pins.
@@ -56,6 +60,9 @@ struct RematGraph: Sendable {
     isCheap = order.map { nodes[Int($0)].isCheap }
     deadline = [Int32](repeating: Int32(nodes.count), count: nodes.count)
     runsTwice = [Bool](repeating: false, count: nodes.count)
+    invalidatedStart = [0]
+    invalidatedStart.reserveCapacity(nodes.count + 1)
+    invalidated = []
     outputStart = [0]
     outputStart.reserveCapacity(nodes.count + 1)
     valueBytes = []
@@ -75,7 +82,9 @@ struct RematGraph: Sendable {
       for other in node.invalidates {
         let place = Int(position[other])
         deadline[place] = min(deadline[place], Int32(index))
+        invalidated.append(Int32(place))
       }
+      invalidatedStart.append(Int32(invalidated.count))
     }
     var lastReader = [Int32](repeating: -1, count: valueNode.count)
     var userCount = [Int32](repeating: 0, count: valueNode.count + 1)

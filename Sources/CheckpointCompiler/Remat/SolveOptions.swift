@@ -77,7 +77,7 @@ public struct SolveOptions: Sendable {
 
   /// Sets the effort to what takes about `seconds` on a common machine.
   public mutating func setTimeLimit(seconds: Double) {
-    effort = max(0, seconds / 5)
+    effort = max(0, seconds * 40)
   }
 }
 

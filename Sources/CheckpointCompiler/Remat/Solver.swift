@@ -44,7 +44,13 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
     }
     var planner = AutoPlanner(
       bases: bases, floorBytes: floor.bytes, effort: options.effort,
-      keepsOrder: options.order == .given)
+      keepsOrder: options.order == .given
+    ) { order in
+      var graph = RematGraph(problem, order: order)
+      pins.apply(to: &graph, order: order)
+      return graph
+    }
+    planner.searchOrder()
     planner.findMinimum()
     if let budget, options.maxOverhead == nil {
       planner.climb(to: budget)

@@ -1,0 +1,88 @@
+// The planner on given instances, every plan re-checked by the independent checker.
+
+import CheckpointCompiler
+import Foundation
+
+/// The benchmark of the planner.
+enum PlanBench {
+  /// Prints the table; false if the checker refused a plan.
+  static func run(_ arguments: PlanBenchArguments) throws(BenchError) -> Bool {
+    var isSound = true
+    print(
+      row(
+        "instance", "budget", "peak", "overhead %", "bound %", "gap %", "seconds", "status"))
+    for path in arguments.paths {
+      let problem = try read(path)
+      let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      let keepAll = solve(problem, options: SolveOptions(strategy: .none, order: .given))
+      for fraction in arguments.budgets {
+        var options = SolveOptions(
+          budgetBytes: Int(Double(keepAll.keepAllPeakBytes) * fraction + 1e-3),
+          order: arguments.order)
+        options.setTimeLimit(seconds: arguments.seconds)
+        let start = ContinuousClock.now
+        let result = solve(problem, options: options)
+        let seconds = start.duration(to: .now) / .seconds(1)
+        var status = result.status.rawValue
+        if let refusal = refusal(of: result, problem) {
+          isSound = false
+          status = "refused: \(refusal)"
+        }
+        let bound = max(0, result.lowerBound / result.keepAllCost - 1)
+        let hasPlan = result.status != .infeasible
+        print(
+          row(
+            name, number(fraction, 3),
+            number(Double(result.peakBytes) / Double(max(1, keepAll.keepAllPeakBytes)), 4),
+            hasPlan ? number(100 * result.overhead, 3) : "-", number(100 * bound, 3),
+            hasPlan ? number(100 * result.gap, 3) : "-", number(seconds, 2), status))
+      }
+    }
+    return isSound
+  }
+
+  private static func read(_ path: String) throws(BenchError) -> RematProblem {
+    do {
+      return try RematProblem(json: [UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+    } catch let error as Diagnostic {
+      throw BenchError(message: "\(path): \(error.message)")
+    } catch {
+      throw BenchError(message: "\(path): \(error.localizedDescription)")
+    }
+  }
+
+  /// Why the checker does not accept a result, if it does not.
+  private static func refusal(of result: SolveResult, _ problem: RematProblem) -> String? {
+    do throws(Diagnostic) {
+      let figures = try RematChecker(problem).check(
+        result.schedule, budgetBytes: result.status == .infeasible ? nil : result.budgetBytes)
+      guard figures.peakBytes == result.peakBytes,
+        abs(figures.cost - result.cost) <= 1e-9 * max(1, figures.cost)
+      else {
+        return "peak \(figures.peakBytes) and cost \(figures.cost), not \(result.peakBytes) and "
+          + "\(result.cost)"
+      }
+      return nil
+    } catch {
+      return error.message
+    }
+  }
+
+  private static func number(_ value: Double, _ digits: Int) -> String {
+    String(format: "%.\(digits)f", value)
+  }
+
+  private static func row(_ cells: String...) -> String {
+    var text = ""
+    for (index, cell) in cells.enumerated() {
+      let width = index == 0 ? 18 : 11
+      let padding = String(repeating: " ", count: max(1, width - cell.count))
+      switch index {
+      case 0: text += cell + padding
+      case cells.count - 1: text += "  " + cell
+      default: text += padding + cell
+      }
+    }
+    return text
+  }
+}
