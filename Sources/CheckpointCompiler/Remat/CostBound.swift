@@ -4,9 +4,11 @@
 //             consider the moment just before node k runs first, its inputs resident. Every value
 //             that was made and is needed by a later first run, or at the end, is resident or its
 //             node runs again later. So the nodes of absent values are extra runs, and what is not
-//             absent fits in the budget beside the outputs and scratch of k. The cheapest choice,
-//             fractions allowed, is a knapsack solved by sorting nodes by cost per byte.
-// Cost        O(live log live) for each of the few positions looked at.
+//             absent fits in the budget beside the outputs and scratch of k. The cheapest choice
+//             is a knapsack: bounded by sorting nodes by cost per byte, fractions allowed, and
+//             solved by branch and bound where that takes few steps.
+// Cost        O(live log live) and a bounded number of steps of O(live) for each of the few
+//             positions looked at.
 
 extension RematGraph {
   /// A bound for schedules whose first runs follow the base order.
@@ -63,15 +65,68 @@ extension RematGraph {
     }
     if excess <= 0 { return 0 }
     candidates.sort { $0.cost * Double($1.bytes) < $1.cost * Double($0.bytes) }
-    var bound = 0.0
-    for candidate in candidates {
-      if candidate.bytes >= excess {
-        return bound + candidate.cost * Double(excess) / Double(candidate.bytes)
+    return EvictionCover(candidates: candidates).leastCost(covering: excess)
+  }
+}
+
+/// The cheapest set of values whose bytes reach a number: a bound by fractions, made exact by branch
+/// and bound where that ends soon.
+struct EvictionCover {
+  /// By growing cost per byte.
+  let candidates: [(cost: Double, bytes: Int)]
+
+  /// The least cost of a set of at least `bytes` bytes, or a bound below it.
+  func leastCost(covering bytes: Int) -> Double {
+    let fractional = fractionalCost(covering: bytes, from: 0, limit: .infinity)
+    guard let fractional else { return candidates.reduce(0.0) { $0 + $1.cost } }
+    var best = Double.infinity
+    // Decisions on candidates 0… in order, as a stack: taken first, then left.
+    var taken: [Bool] = []
+    var cost = 0.0
+    var missing = bytes
+    for _ in 0..<min(4000, Self.workMax / max(1, candidates.count)) {
+      let rest = fractionalCost(covering: missing, from: taken.count, limit: best - cost)
+      if missing <= 0 { best = min(best, cost) }
+      if missing > 0, rest != nil, taken.count < candidates.count {
+        cost += candidates[taken.count].cost
+        missing -= candidates[taken.count].bytes
+        taken.append(true)
+        continue
       }
-      bound += candidate.cost
-      excess -= candidate.bytes
+      while let last = taken.last, !last { taken.removeLast() }
+      if taken.isEmpty { return max(fractional, best) }
+      taken[taken.count - 1] = false
+      // Added up anew, so that no rounding gathers.
+      cost = 0
+      missing = bytes
+      for (index, isTaken) in taken.enumerated() where isTaken {
+        cost += candidates[index].cost
+        missing -= candidates[index].bytes
+      }
     }
-    // More than can be evicted: no schedule in this order fits, and any bound holds.
-    return bound
+    return fractional
+  }
+
+  /// Candidates looked at after which the bound by fractions has to do.
+  private static let workMax = 400_000
+
+  /// The least cost with fractions allowed; nil if it is not below `limit` or all are too few.
+  private func fractionalCost(covering bytes: Int, from start: Int, limit: Double) -> Double? {
+    var cost = 0.0
+    var missing = bytes
+    var index = start
+    while missing > 0 {
+      if index == candidates.count { return nil }
+      let candidate = candidates[index]
+      if candidate.bytes >= missing {
+        cost += candidate.cost * Double(missing) / Double(candidate.bytes)
+        break
+      }
+      cost += candidate.cost
+      missing -= candidate.bytes
+      index += 1
+      if cost >= limit { return nil }
+    }
+    return cost < limit ? cost : nil
   }
 }

@@ -70,10 +70,12 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
   let fallback = PlanArchive.Plan(
     peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
   let plan = chosen ?? archive.plans.first ?? fallback
-  let bound =
+  var bound =
     options.order == .given
     ? graph.costBound(budgetBytes: budget ?? .max / 2) : graph.cost.reduce(0, +)
-  let isOptimal = chosen != nil && options.maxOverhead == nil && plan.cost <= bound
+  // Costs are added up in different orders: the last digits may differ.
+  let isOptimal = chosen != nil && options.maxOverhead == nil && plan.cost <= bound * (1 + 1e-12)
+  if chosen != nil { bound = min(bound, plan.cost) }
   return SolveResult(
     status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
     budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,
