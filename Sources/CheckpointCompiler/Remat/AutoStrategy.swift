@@ -144,7 +144,7 @@ struct AutoPlanner {
   /// Parts of the work: to find a good order, the smallest peak, and each weighted rung.
   private static let orderShare = 0.15
   private static let smallestShare = 0.1
-  private static let rungShare = 0.75 / 240
+  private static let rungShare = 0.75 / 280
 
   /// How many moves a share of the work pays for; 0 if too few to be of use.
   private func moves(share: Double) -> Int {
@@ -191,7 +191,7 @@ struct AutoPlanner {
   /// Improves the cheapest plan of a rung.
   private mutating func searchRung(_ rung: Int, of count: Int, within budgetBytes: Int) {
     // Round fractions are what is asked for most.
-    let weight = rung * 10 % count == 0 ? 12.0 : (rung * 20 % count == 0 ? 4.0 : 1.0)
+    let weight = rung * 10 % count == 0 ? 20.0 : (rung * 20 % count == 0 ? 4.0 : 0.5)
     let moves = moves(share: Self.rungShare * weight)
     guard moves > 0, let best = archive.best(within: budgetBytes) else { return }
     // Nothing is cheaper than running every node once.
