@@ -61,6 +61,8 @@ public struct SolveOptions: Sendable {
   /// Amount of search; 1 is the default. The search counts its work, not time, so that the same
   /// problem gives the same plan everywhere.
   public var effort: Double
+  /// The effort of `auto` where it differs: the default is a small part of what is worth waiting for.
+  var searchEffort: Double?
 
   /// Plan within `budgetBytes` with everything else at its default.
   public init(
@@ -77,7 +79,8 @@ public struct SolveOptions: Sendable {
 
   /// Sets the effort to what takes about `seconds` on a common machine.
   public mutating func setTimeLimit(seconds: Double) {
-    effort = max(0, seconds * 40)
+    effort = max(0, seconds / 5)
+    searchEffort = max(0, seconds * 40)
   }
 }
 

@@ -43,7 +43,7 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
       }
     }
     var planner = AutoPlanner(
-      bases: bases, floorBytes: floor.bytes, effort: options.effort,
+      bases: bases, floorBytes: floor.bytes, effort: options.searchEffort ?? options.effort,
       keepsOrder: options.order == .given
     ) { order in
       var graph = RematGraph(problem, order: order)
