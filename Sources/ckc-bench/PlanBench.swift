@@ -41,7 +41,7 @@ enum PlanBench {
     return isSound
   }
 
-  private static func read(_ path: String) throws(BenchError) -> RematProblem {
+  static func read(_ path: String) throws(BenchError) -> RematProblem {
     do {
       return try RematProblem(json: [UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
     } catch let error as Diagnostic {
@@ -68,7 +68,7 @@ enum PlanBench {
     }
   }
 
-  private static func number(_ value: Double, _ digits: Int) -> String {
+  static func number(_ value: Double, _ digits: Int) -> String {
     String(format: "%.\(digits)f", value)
   }
 

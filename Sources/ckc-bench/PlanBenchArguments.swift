@@ -7,6 +7,7 @@ import Foundation
 struct PlanBenchArguments {
   static let usage = """
     usage: ckc-bench plan FILE.json… [--budgets 0.9,0.8,…] [--order given|free] [--time-limit S]
+                          [--compare]
     """
 
   var paths: [String] = []
@@ -14,6 +15,8 @@ struct PlanBenchArguments {
   var budgets = [0.9, 0.8, 0.7, 0.6, 0.5]
   var order = RematOrder.free
   var seconds = 10.0
+  /// A row for every strategy instead of a row for every budget.
+  var isComparison = false
 
   init(_ words: [String]) throws(BenchError) {
     guard words.first == "plan" else { throw BenchError(message: Self.usage) }
@@ -41,6 +44,7 @@ struct PlanBenchArguments {
           throw BenchError(message: "--time-limit takes seconds, not '\(text)'")
         }
         self.seconds = seconds
+      case "--compare": isComparison = true
       default:
         guard !word.hasPrefix("-") else {
           throw BenchError(message: "unknown option '\(word)'\n\(Self.usage)")

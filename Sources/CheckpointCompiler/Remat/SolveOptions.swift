@@ -1,14 +1,31 @@
 // What is asked of the planner, and what it answers.
 
 /// A named way to choose what is recomputed.
+///
+/// All but `auto` are published methods. Each builds a fixed family of plans by its own rule, and the
+/// cheapest of them within the budget is taken; `none`, `sqrt` and `cheap` have one plan.
 public enum RematStrategy: String, CaseIterable, Sendable {
   /// Keep everything: every node runs once, values die after their last use.
   case none
-  /// Segments of about √n nodes of the forward part; inner values are recomputed for the backward.
+  /// Segments of about √n nodes of the forward part; inner values are recomputed for the backward
+  /// (Chen et al. 2016).
   case sqrt
+  /// Segments of about equal bytes between articulation points (Chen et al. 2016).
+  case greedy
+  /// Binomial checkpointing of the chain of stages (Griewank and Walther 2000).
+  case revolve
+  /// The best persistent schedule of the chain of unequal stages (Beaumont et al. 2019, Rotor).
+  case chain
+  /// Dynamic programming over sets of nodes closed under inputs (Kusumoto et al. 2019).
+  case lowerSets = "lowersets"
+  /// A minimum cut between forward and backward, and a knapsack of what is expensive (PyTorch's
+  /// partitioner).
+  case minimumCut = "mincut"
+  /// Eviction online, by cost, size and staleness (Kirisame et al. 2021, DTR).
+  case dtr
   /// Recompute cheap values that live long, keep expensive ones.
   case cheap
-  /// Search for the lowest cost within the budget.
+  /// Search for the lowest cost within the budget; never worse than any of the others.
   case auto
 }
 

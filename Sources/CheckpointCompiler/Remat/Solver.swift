@@ -20,18 +20,9 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
   let floor = graph.workingSetBytes
 
   var archive = PlanArchive()
-  func record(_ sequence: [Int32]) {
-    guard let figures = graph.figures(of: sequence), graph.satisfiesRunCounts(sequence) else {
-      return
-    }
-    archive.add(
-      PlanArchive.Plan(
-        peakBytes: figures.peakBytes, cost: figures.cost, sequence: sequence))
-  }
   switch options.strategy {
-  case .none: record(graph.keepAllSequence())
-  case .sqrt: record(graph.sqrtSequence())
-  case .cheap: record(graph.cheapSequence())
+  case .none, .sqrt, .greedy, .revolve, .chain, .lowerSets, .minimumCut, .dtr, .cheap:
+    archive = graph.archive(of: options.strategy)
   case .auto:
     var bases = [AutoPlanner.Base(graph: graph, order: given, keepAll: keepAll)]
     if options.order == .free {

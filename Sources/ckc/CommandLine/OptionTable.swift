@@ -1,6 +1,8 @@
 // The options of the command line: one row each, from which parsing, help, documentation and
 // completions are derived.
 
+import CheckpointCompiler
+
 /// What follows an option.
 enum ValueKind: Sendable, Equatable {
   /// Nothing: the option is given or not.
@@ -74,6 +76,7 @@ enum OptionName: String, CaseIterable, Sendable {
   case stage
   case format
   case pareto
+  case compare
   case input
   case inputs
   case save
@@ -131,7 +134,7 @@ extension OptionName {
         help: "recompute at most this much: the smallest memory for that time")
     case .strategy:
       OptionDefinition(
-        verbs: Verb.planning, value: .choice(OptionName.strategies),
+        verbs: Verb.planning + [.solve], value: .choice(OptionName.strategies),
         help: "how to choose what is recomputed")
     case .pin:
       OptionDefinition(
@@ -189,11 +192,18 @@ extension OptionName {
         help: "what to look at; planned unless given")
     case .format:
       OptionDefinition(
-        verbs: [.inspect, .plan], value: .choice(["ir", "text", "dot", "svg", "html", "json"]),
-        help: "how to show it: ir, dot, svg, html or json for inspect; text, svg or json for plan")
+        verbs: [.inspect, .plan, .solve],
+        value: .choice(["ir", "text", "dot", "svg", "html", "json"]),
+        help:
+          "how to show it: ir, dot, svg, html or json for inspect; text, svg or json for plan and "
+          + "solve --compare")
     case .pareto:
       OptionDefinition(
         verbs: [.plan], value: .flag, help: "plans for many budgets: the curve of memory and time")
+    case .compare:
+      OptionDefinition(
+        verbs: [.plan, .solve], value: .flag,
+        help: "what every strategy costs for many budgets, or for the one given")
     case .input:
       OptionDefinition(
         verbs: [.run, .check], value: .binding("npy"),
@@ -265,8 +275,9 @@ extension OptionName {
     }
   }
 
-  /// The strategies of the planner.
-  static let strategies = ["auto", "none", "sqrt", "cheap"]
+  /// The strategies of the planner, the default first.
+  static let strategies =
+    ["auto"] + RematStrategy.allCases.map(\.rawValue).filter { $0 != "auto" }
 }
 
 extension Verb {

@@ -93,12 +93,16 @@ extension Verb {
         details: """
           Prints the peak, the cost, a proven lower bound of the cost and the gap between the \
           two, and which values are kept and which recomputed. Nothing is emitted. With --format \
-          svg it draws the memory timeline, with --pareto as well the curve of memory and time.
+          svg it draws the memory timeline, with --pareto as well the curve of memory and time. With \
+          --compare it prints, or draws, what each of the published strategies costs at budgets \
+          from all of the memory down to the smallest, beside the proven bound; a budget is there \
+          the memory in use, before packing.
           """,
         operands: [Verb.graphOperand],
         examples: [
           ("ckc plan net.ir --budget 64MiB", "the plan for a budget"),
           ("ckc plan net.ir --pareto --format svg -o curve.svg", "memory against time"),
+          ("ckc plan net.ir --compare", "all strategies, side by side"),
         ])
     case .explain:
       VerbDefinition(
@@ -168,14 +172,21 @@ extension Verb {
         summary: "run the planner on a graph of costs and sizes",
         details: """
           Reads {"nodes":[{"name","cost","outputs","inputs","scratch","keep","once"}],"budget"} \
-          and writes the schedule, its peak and cost, and a proven lower bound as JSON.
+          and writes the schedule, its peak and cost, and a proven lower bound as JSON. With \
+          --compare it prints what each strategy costs at many budgets.
           """,
         operands: [
           Operand(
             placeholder: "PROBLEM", help: "the problem as JSON; - is standard input",
             completion: .file("json"))
         ],
-        examples: [("ckc solve problem.json --budget 1GiB", "the schedule for 1 GiB")])
+        examples: [
+          ("ckc solve problem.json --budget 1GiB", "the schedule for 1 GiB"),
+          (
+            "ckc solve problem.json --compare --format svg -o strategies.svg",
+            "all strategies in one drawing"
+          ),
+        ])
     case .pack:
       VerbDefinition(
         summary: "run the packer on buffers with lifetimes",

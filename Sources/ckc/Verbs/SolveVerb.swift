@@ -11,6 +11,29 @@ enum SolveVerb {
     var options = SolveOptions()
     if arguments.text(.order) == "given" { options.order = .given }
     if let seconds = arguments.number(.timeLimit) { options.setTimeLimit(seconds: seconds) }
+    let isComparison = arguments.has(.compare)
+    let format = arguments.text(.format) ?? (arguments.isJSON || !isComparison ? "json" : "text")
+    guard (isComparison ? ["text", "json", "svg"] : ["json"]).contains(format) else {
+      throw Failure.usage(
+        isComparison
+          ? "--format \(format) is for inspect; solve --compare takes text, svg or json"
+          : "--format \(format): solve writes JSON, and text or svg with --compare")
+    }
+    if arguments.isJSON, format != "json" {
+      throw Failure.usage(
+        "--json and --format \(format) ask for different things: give one of them")
+    }
+    if isComparison {
+      if arguments.has(.strategy) {
+        console.warn("\(OptionName.strategy.spelling) changes nothing beside --compare")
+      }
+      let text = try StrategyTable.text(
+        of: problem, name: "", budget: arguments.budget ?? problem.budgetBytes.map { .bytes($0) },
+        options: options, format: format)
+      try writeResult(text, arguments, console: console)
+      return .done
+    }
+    if let name = arguments.text(.strategy) { options.strategy = RematStrategy(rawValue: name)! }
     let start = ContinuousClock.now
     switch arguments.budget {
     case .bytes(let bytes): options.budgetBytes = bytes

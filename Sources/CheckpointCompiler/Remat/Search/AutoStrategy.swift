@@ -2,8 +2,8 @@
 //
 // Method      For each base order and each rung of a ladder of budgets between the smallest that can
 //             be reached and the peak of keeping everything, plans are built by the eviction
-//             simulator under several scores and improved by local search. All plans go to one
-//             archive, which answers any budget.
+//             simulator under several scores and improved by local search. All plans, and the fixed
+//             families of all named strategies, go to one archive, which answers any budget.
 // Invariants  What is put in the archive for a rung does not depend on the budget asked for, and a
 //             query uses all rungs up to its budget; so a larger budget never costs more.
 // Cost        Work is counted, never timed.
@@ -122,8 +122,7 @@ struct AutoPlanner {
   mutating func findMinimum() {
     let limit = size > 50_000 ? 3 : (size > 10_000 ? 6 : 20)
     for base in bases {
-      record(base.graph.sqrtSequence(), of: base)
-      record(base.graph.cheapSequence(), of: base)
+      for sequence in base.graph.namedSequences() { record(sequence, of: base) }
     }
     var low = floorBytes - 1
     var rounds = 0

@@ -1,0 +1,198 @@
+// What each published method makes of one graph, beside the search and the proven bound.
+//
+// Method      Each strategy's family of plans is built once, and the cheapest plan taken for every budget;
+//             `auto` searches for every budget and brings its bound. Each plan is re-checked on the
+//             way.
+// Invariants  Budgets fall; a strategy's costs do not fall with them. `auto` is never above another row, the
+//             bound never above `auto`.
+
+/// The costs of all strategies for some budgets.
+public struct StrategyComparison: Sendable {
+  /// What a strategy takes at one budget.
+  public struct Plan: Sendable, Equatable {
+    /// The largest memory in use.
+    public var peakBytes: Int
+    /// The cost of all runs.
+    public var cost: Double
+  }
+
+  /// The plans of one strategy.
+  public struct Row: Sendable, Equatable {
+    /// The strategy.
+    public var strategy: RematStrategy
+    /// Its cheapest plan for each budget; nil where it has none.
+    public var plans: [Plan?]
+    /// The smallest peak that it reached.
+    public var smallestPeakBytes: Int
+  }
+
+  /// What was planned.
+  public var name: String
+  /// The budgets, largest first, in bytes of memory in use.
+  public let budgets: [Int]
+  /// A row per strategy.
+  public let rows: [Row]
+  /// For each budget, a proven lower bound on the cost of any plan.
+  public let lowerBounds: [Double]
+  /// The peak of running every node once.
+  public let keepAllPeakBytes: Int
+  /// The cost of running every node once.
+  public let keepAllCost: Double
+
+  /// How much more than running every node once a cost is, as a fraction.
+  public func overhead(_ cost: Double) -> Double {
+    keepAllCost > 0 ? max(0, cost / keepAllCost - 1) : 0
+  }
+
+  /// How much of the peak of running every node once some bytes are.
+  public func share(_ bytes: Int) -> Double { Double(bytes) / Double(max(1, keepAllPeakBytes)) }
+
+  /// The tenths of the peak of keeping everything that can be met, and the smallest peak that `auto`
+  /// finds.
+  public static func standardBudgets(
+    for problem: RematProblem, options: SolveOptions = SolveOptions()
+  ) -> [Int] {
+    var options = options
+    options.strategy = .auto
+    options.budgetBytes = 0
+    options.maxOverhead = nil
+    let smallest = solve(problem, options: options)
+    let peak = smallest.keepAllPeakBytes
+    let tenths = stride(from: 10, through: 1, by: -1).map { peak / 10 * $0 + peak % 10 * $0 / 10 }
+    return tenths.filter { $0 > smallest.minimumBudgetBytes } + [smallest.minimumBudgetBytes]
+  }
+
+  /// Plans `problem` with each of `strategies` for each of `budgets`.
+  ///
+  /// - Throws: Why the checker refused a plan, which is a defect of the planner.
+  public init(
+    of problem: RematProblem, name: String = "", budgets: [Int],
+    strategies: [RematStrategy] = RematStrategy.allCases, options: SolveOptions = SolveOptions()
+  ) throws(Diagnostic) {
+    self.name = name
+    let budgets = budgets.sorted(by: >)
+    self.budgets = budgets
+    let order = BaseOrder.given(problem)
+    var graph = RematGraph(problem, order: order)
+    var remarks: [String] = []
+    AppliedPins(options.pins, problem: problem, remarks: &remarks).apply(to: &graph, order: order)
+    let keepAll = graph.figures(of: graph.baseSequence)
+    keepAllPeakBytes = keepAll?.peakBytes ?? 0
+    keepAllCost = keepAll?.cost ?? 0
+    let checker = RematChecker(problem)
+    var rows: [Row] = []
+    var lowerBounds = [Double](repeating: graph.cost.reduce(0, +), count: budgets.count)
+    for strategy in strategies {
+      var row = Row(strategy: strategy, plans: [], smallestPeakBytes: keepAll?.peakBytes ?? 0)
+      switch strategy {
+      case .none, .sqrt, .greedy, .revolve, .chain, .lowerSets, .minimumCut, .dtr, .cheap:
+        let archive = graph.archive(of: strategy)
+        row.smallestPeakBytes = archive.plans.first?.peakBytes ?? row.smallestPeakBytes
+        for budget in budgets {
+          guard let plan = archive.best(within: budget) else {
+            row.plans.append(nil)
+            continue
+          }
+          try Self.check(
+            Schedule(sequence: plan.sequence, of: graph), plan.peakBytes, plan.cost, budget, checker
+          )
+          row.plans.append(Plan(peakBytes: plan.peakBytes, cost: plan.cost))
+        }
+      case .auto:
+        for (index, budget) in budgets.enumerated() {
+          var options = options
+          options.strategy = .auto
+          options.budgetBytes = budget
+          options.maxOverhead = nil
+          let result = solve(problem, options: options)
+          row.smallestPeakBytes = min(row.smallestPeakBytes, result.minimumBudgetBytes)
+          lowerBounds[index] = result.lowerBound
+          guard result.status != .infeasible else {
+            row.plans.append(nil)
+            continue
+          }
+          try Self.check(result.schedule, result.peakBytes, result.cost, budget, checker)
+          row.plans.append(Plan(peakBytes: result.peakBytes, cost: result.cost))
+        }
+      }
+      rows.append(row)
+    }
+    self.rows = rows
+    self.lowerBounds = lowerBounds
+  }
+
+  /// Replays a schedule and compares its figures with those that are claimed.
+  private static func check(
+    _ schedule: Schedule, _ peakBytes: Int, _ cost: Double, _ budgetBytes: Int,
+    _ checker: RematChecker
+  ) throws(Diagnostic) {
+    let figures = try checker.check(schedule, budgetBytes: budgetBytes)
+    guard figures.peakBytes == peakBytes, abs(figures.cost - cost) <= 1e-9 * max(1, cost) else {
+      throw Diagnostic(
+        "a plan of peak \(figures.peakBytes) and cost \(figures.cost) is said to have "
+          + "\(peakBytes) and \(cost)")
+    }
+  }
+}
+
+extension Compilation {
+  /// The kernels of the step as a planning problem, and the options to plan it with; nil where the
+  /// text was planned already, or planning has not run.
+  ///
+  /// - Throws: A pin that names no value.
+  public func planningProblem() throws(CompileError) -> (RematProblem, SolveOptions)? {
+    guard let priced else { return nil }
+    let planner = try Planner(priced, options: options)
+    return (priced.problem, SolveOptions(pins: planner.pins, effort: planner.effort))
+  }
+}
+
+extension StrategyComparison {
+  /// The comparison as a JSON value.
+  package var jsonValue: JSONValue {
+    [
+      "name": .string(name), "keepAllPeakBytes": .integer(keepAllPeakBytes),
+      "keepAllCost": .number(keepAllCost), "budgets": .array(budgets.map { .integer($0) }),
+      "lowerBounds": .array(lowerBounds.map { .number($0) }),
+      "strategies": .array(
+        rows.map { row in
+          [
+            "strategy": .string(row.strategy.rawValue),
+            "smallestPeakBytes": .integer(row.smallestPeakBytes),
+            "peaks": .array(row.plans.map { $0.map { .integer($0.peakBytes) } ?? .null }),
+            "costs": .array(row.plans.map { $0.map { .number($0.cost) } ?? .null }),
+            "overheads": .array(row.plans.map { $0.map { .number(overhead($0.cost)) } ?? .null }),
+          ]
+        }),
+    ]
+  }
+
+  /// The overheads as a table: a column per budget, and the smallest peak of each strategy.
+  public func text() -> String {
+    var table = [
+      [""] + budgets.map { describePercent(share($0)) } + ["smallest"],
+      [""] + budgets.map { describeBytes($0) } + [""],
+    ]
+    for row in rows {
+      table.append(
+        [row.strategy.rawValue] + row.plans.map { $0.map { percent($0.cost) } ?? "-" }
+          + [describePercent(share(row.smallestPeakBytes))])
+    }
+    table.append(["bound"] + lowerBounds.map { percent($0) } + [""])
+    let heading =
+      "\(name.isEmpty ? "" : "\(name): ")cost in % over running everything once, for budgets of "
+      + "memory in use\n\(describeBytes(keepAllPeakBytes)) when everything is kept; -: no plan of "
+      + "the strategy fits\n\n"
+    return heading
+      + alignedColumns(
+        table, rightAligned: [false] + [Bool](repeating: true, count: budgets.count + 1)
+      ).map { "\($0)\n" }.joined()
+  }
+
+  /// An overhead with two decimals, without its unit.
+  private func percent(_ cost: Double) -> String {
+    let text = decimalText(overhead(cost) * 100)
+    guard let point = text.firstIndex(of: ".") else { return text + ".00" }
+    return text.distance(from: point, to: text.endIndex) == 2 ? text + "0" : text
+  }
+}
