@@ -11,15 +11,11 @@ enum StrategyBench {
     for path in arguments.paths {
       let problem = try PlanBench.read(path)
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-      let keepAll = solve(problem, options: SolveOptions(strategy: .none, order: .given))
-      let budgets = arguments.budgets.map {
-        Int(Double(keepAll.keepAllPeakBytes) * $0 + 1e-3)
-      }
-      .sorted(by: >)
       var options = SolveOptions(order: arguments.order)
       options.setTimeLimit(seconds: arguments.seconds)
       print(
         row(name, arguments.budgets.sorted(by: >).map { "\($0)" } + ["smallest", "seconds"]))
+      let budgets = arguments.budgets.map { Budget.percent(100 * $0) }
       for strategy in RematStrategy.allCases {
         let start = ContinuousClock.now
         do throws(Diagnostic) {

@@ -7,12 +7,8 @@ import Testing
 
 @Suite struct StrategyComparisonTests {
   private static func comparison() throws -> StrategyComparison {
-    let problem = try RematSamples.chain(16)
-    let options = SolveOptions(effort: 0.02)
-    return try StrategyComparison(
-      of: problem, name: "chain",
-      budgets: StrategyComparison.standardBudgets(for: problem, options: options),
-      options: options)
+    try StrategyComparison(
+      of: try RematSamples.chain(16), name: "chain", options: SolveOptions(effort: 0.02))
   }
 
   @Test func rowsAreOrderedByWhatTheyPromise() throws {

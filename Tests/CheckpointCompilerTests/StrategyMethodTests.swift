@@ -136,34 +136,6 @@ import Testing
     #expect(Self.runCounts(sequence, graph)[0...1] == [1, 2])
   }
 
-  @Test func flowsFindMinimumCuts() throws {
-    var generator = SeededGenerator(seed: 3)
-    for _ in 0..<200 {
-      let count = 4 + generator.index(below: 4)
-      var arcs: [(Int, Int, Double)] = []
-      var network = FlowNetwork(vertexCount: count)
-      for _ in 0..<3 * count {
-        let (tail, head) = (generator.index(below: count), generator.index(below: count))
-        if tail == head { continue }
-        let capacity = Double(generator.index(below: 10))
-        arcs.append((tail, head, capacity))
-        network.addArc(from: tail, to: head, capacity: capacity)
-      }
-      func capacity(_ side: Int) -> Double {
-        arcs.reduce(0) { $0 + (side >> $1.0 & 1 == 1 && side >> $1.1 & 1 == 0 ? $1.2 : 0) }
-      }
-      let smallest = (0..<1 << count).filter { $0 & 1 == 1 && $0 >> (count - 1) == 0 }.map(capacity)
-        .min()
-      let cut = try #require(
-        network.minimumCut(source: 0, sink: count - 1, workMax: 1_000_000))
-      let side = cut.indices.reduce(0) { $0 | (cut[$1] ? 1 << $1 : 0) }
-      #expect(cut[0] && !cut[count - 1] && capacity(side) == smallest)
-    }
-    var open = FlowNetwork(vertexCount: 2)
-    open.addArc(from: 0, to: 1, capacity: .infinity)
-    #expect(open.minimumCut(source: 0, sink: 1, workMax: 100) == nil)
-  }
-
   // MARK: dtr
 
   @Test func onlineEvictionKeepsItsBudgetOrFails() throws {

@@ -1,8 +1,7 @@
 // What each published method makes of one graph, beside the search and the proven bound.
 //
-// Method      Each strategy's family of plans is built once, and the cheapest plan taken for every budget;
-//             `auto` searches for every budget and brings its bound. Each plan is re-checked on the
-//             way.
+// Method      Each strategy's plans are made once, and the cheapest taken for every budget. Each that is
+//             taken is re-checked.
 // Invariants  Budgets fall; a strategy's costs do not fall with them. `auto` is never above another row, the
 //             bound never above `auto`.
 
@@ -47,90 +46,82 @@ public struct StrategyComparison: Sendable {
   /// How much of the peak of running every node once some bytes are.
   public func share(_ bytes: Int) -> Double { Double(bytes) / Double(max(1, keepAllPeakBytes)) }
 
-  /// The tenths of the peak of keeping everything that can be met, and the smallest peak that `auto`
-  /// finds.
-  public static func standardBudgets(
-    for problem: RematProblem, options: SolveOptions = SolveOptions()
-  ) -> [Int] {
-    var options = options
-    options.strategy = .auto
-    options.budgetBytes = 0
-    options.maxOverhead = nil
-    let smallest = solve(problem, options: options)
-    let peak = smallest.keepAllPeakBytes
-    let tenths = stride(from: 10, through: 1, by: -1).map { peak / 10 * $0 + peak % 10 * $0 / 10 }
-    return tenths.filter { $0 > smallest.minimumBudgetBytes } + [smallest.minimumBudgetBytes]
-  }
-
   /// Plans `problem` with each of `strategies` for each of `budgets`.
   ///
+  /// - Parameters:
+  ///   - problem: What to plan.
+  ///   - name: What to call it.
+  ///   - budgets: What may be in use; percentages are of the peak of running every node once. Without
+  ///     any: the tenths of that peak that can be met, and the smallest peak that `auto` finds.
+  ///   - strategies: The rows.
+  ///   - options: Order, pins and effort.
   /// - Throws: Why the checker refused a plan, which is a defect of the planner.
   public init(
-    of problem: RematProblem, name: String = "", budgets: [Int],
+    of problem: RematProblem, name: String = "", budgets: [Budget] = [],
     strategies: [RematStrategy] = RematStrategy.allCases, options: SolveOptions = SolveOptions()
   ) throws(Diagnostic) {
     self.name = name
-    let budgets = budgets.sorted(by: >)
-    self.budgets = budgets
-    let order = BaseOrder.given(problem)
-    var graph = RematGraph(problem, order: order)
+    var graph = RematGraph(problem, order: BaseOrder.given(problem))
     var remarks: [String] = []
-    AppliedPins(options.pins, problem: problem, remarks: &remarks).apply(to: &graph, order: order)
+    AppliedPins(options.pins, problem: problem, remarks: &remarks)
+      .apply(to: &graph, order: BaseOrder.given(problem))
     let keepAll = graph.figures(of: graph.baseSequence)
-    keepAllPeakBytes = keepAll?.peakBytes ?? 0
+    let peak = keepAll?.peakBytes ?? 0
+    keepAllPeakBytes = peak
     keepAllCost = keepAll?.cost ?? 0
+
+    // One search answers all budgets.
+    var searching = options
+    searching.strategy = .auto
+    searching.maxOverhead = nil
+    searching.budgetBytes = budgets.map { Self.bytes($0, peak: peak, smallest: 0) }.max() ?? peak
+    let search = PlanSearch(problem, options: searching)
+    let isSearched =
+      strategies.contains(.auto) || budgets.isEmpty || budgets.contains { $0 == .minimum }
+    let found = isSearched ? search.archive() : PlanArchive()
+    let smallest = found.plans.first?.peakBytes ?? peak
+    if budgets.isEmpty {
+      let tenths = stride(from: 10, through: 1, by: -1).map { peak / 10 * $0 + peak % 10 * $0 / 10 }
+      self.budgets = tenths.filter { $0 > smallest } + [smallest]
+    } else {
+      self.budgets = budgets.map { Self.bytes($0, peak: peak, smallest: smallest) }.sorted(by: >)
+    }
+    lowerBounds = self.budgets.map { search.result(from: found, within: $0).lowerBound }
+
     let checker = RematChecker(problem)
     var rows: [Row] = []
-    var lowerBounds = [Double](repeating: graph.cost.reduce(0, +), count: budgets.count)
     for strategy in strategies {
-      var row = Row(strategy: strategy, plans: [], smallestPeakBytes: keepAll?.peakBytes ?? 0)
-      switch strategy {
-      case .none, .sqrt, .greedy, .revolve, .chain, .lowerSets, .minimumCut, .dtr, .cheap:
-        let archive = graph.archive(of: strategy)
-        row.smallestPeakBytes = archive.plans.first?.peakBytes ?? row.smallestPeakBytes
-        for budget in budgets {
-          guard let plan = archive.best(within: budget) else {
-            row.plans.append(nil)
-            continue
-          }
-          try Self.check(
-            Schedule(sequence: plan.sequence, of: graph), plan.peakBytes, plan.cost, budget, checker
-          )
-          row.plans.append(Plan(peakBytes: plan.peakBytes, cost: plan.cost))
+      let archive = strategy == .auto ? found : graph.archive(of: strategy)
+      var row = Row(
+        strategy: strategy, plans: [], smallestPeakBytes: archive.plans.first?.peakBytes ?? peak)
+      for budget in self.budgets {
+        guard let plan = archive.best(within: budget) else {
+          row.plans.append(nil)
+          continue
         }
-      case .auto:
-        for (index, budget) in budgets.enumerated() {
-          var options = options
-          options.strategy = .auto
-          options.budgetBytes = budget
-          options.maxOverhead = nil
-          let result = solve(problem, options: options)
-          row.smallestPeakBytes = min(row.smallestPeakBytes, result.minimumBudgetBytes)
-          lowerBounds[index] = result.lowerBound
-          guard result.status != .infeasible else {
-            row.plans.append(nil)
-            continue
-          }
-          try Self.check(result.schedule, result.peakBytes, result.cost, budget, checker)
-          row.plans.append(Plan(peakBytes: result.peakBytes, cost: result.cost))
+        let figures = try checker.check(
+          Schedule(sequence: plan.sequence, of: graph), budgetBytes: budget)
+        guard figures.peakBytes == plan.peakBytes,
+          abs(figures.cost - plan.cost) <= 1e-9 * max(1, plan.cost)
+        else {
+          throw Diagnostic(
+            "a plan of peak \(figures.peakBytes) and cost \(figures.cost) is said to have "
+              + "\(plan.peakBytes) and \(plan.cost)")
         }
+        row.plans.append(Plan(peakBytes: plan.peakBytes, cost: plan.cost))
       }
       rows.append(row)
     }
     self.rows = rows
-    self.lowerBounds = lowerBounds
   }
 
-  /// Replays a schedule and compares its figures with those that are claimed.
-  private static func check(
-    _ schedule: Schedule, _ peakBytes: Int, _ cost: Double, _ budgetBytes: Int,
-    _ checker: RematChecker
-  ) throws(Diagnostic) {
-    let figures = try checker.check(schedule, budgetBytes: budgetBytes)
-    guard figures.peakBytes == peakBytes, abs(figures.cost - cost) <= 1e-9 * max(1, cost) else {
-      throw Diagnostic(
-        "a plan of peak \(figures.peakBytes) and cost \(figures.cost) is said to have "
-          + "\(peakBytes) and \(cost)")
+  private static func bytes(_ budget: Budget, peak: Int, smallest: Int) -> Int {
+    switch budget {
+    case .unlimited: peak
+    case .bytes(let bytes): bytes
+    case .percent(let percent):
+      percent > 0 ? Int(Double(peak) * min(percent, 100) / 100 + 1e-3) : 0
+    case .minimum: smallest
     }
   }
 }

@@ -11,14 +11,12 @@ enum StrategyTable {
     of problem: RematProblem, name: String, budget: BudgetArgument?, options: SolveOptions,
     format: String
   ) throws(Failure) -> String {
-    let standard = StrategyComparison.standardBudgets(for: problem, options: options)
-    let keepAll = solve(problem, options: SolveOptions(strategy: .none)).keepAllPeakBytes
-    let budgets: [Int] =
+    let budgets: [Budget] =
       switch budget {
-      case .bytes(let bytes): [bytes]
-      case .percent(let percent): [Int(Double(keepAll) * percent / 100)]
-      case .minimum: Array(standard.suffix(1))
-      case nil: standard
+      case .bytes(let bytes): [.bytes(bytes)]
+      case .percent(let percent): [.percent(percent)]
+      case .minimum: [.minimum]
+      case nil: []
       }
     do throws(Diagnostic) {
       let comparison = try StrategyComparison(

@@ -145,7 +145,11 @@ struct OnlineEviction {
   private mutating func execute(_ node: Int) -> Bool {
     // Outputs that are still there are made anew.
     for value in graph.outputs(of: node) where isResident[value] { remove(value) }
-    let needed = graph.outputBytes[node] + graph.scratchBytes[node]
+    // What an input that is released after this run gives up to an output needs no room.
+    let overwritten = graph.overwrittenBytes(of: node) {
+      node == now && readersLeft[$0] == 1 && lockCount[$0] == 1
+    }
+    let needed = graph.outputBytes[node] + graph.scratchBytes[node] - overwritten
     guard makeRoom(for: needed), sequence.count < runsMax, workLeft > 0 else { return false }
     sequence.append(Int32(node))
     hasRun[node] = true

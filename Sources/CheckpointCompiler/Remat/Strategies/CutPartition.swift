@@ -86,30 +86,36 @@ extension RematGraph {
     let sink = source + 1
     var power = [1.0]
     for _ in 0..<100 { power.append(power.last! * 1.1) }
-    var network = FlowNetwork(vertexCount: sink + 1)
+    let weights = (0..<count).map { value in
+      Double(valueBytes[value]) * power[max(1, distance[Int(valueNode[value])])]
+    }
+    // As fine as the sum of all weights allows.
+    let scale = min(1024, Double(MinimumCut.unlimited / 2) / max(1, weights.reduce(0, +)))
+    var network = MinimumCut(nodeCount: sink + 1)
+    network.workLeft = 20_000_000
     for node in 0...turn {
       if isBanned[node] {
-        network.addArc(from: source, to: nodeVertex + node, capacity: .infinity)
+        network.addEdge(from: source, to: nodeVertex + node, capacity: MinimumCut.unlimited)
       }
       for slot in inputRange(of: node) {
-        network.addArc(
-          from: 2 * Int(inputValues[slot]) + 1, to: nodeVertex + node, capacity: .infinity)
+        network.addEdge(
+          from: 2 * Int(inputValues[slot]) + 1, to: nodeVertex + node,
+          capacity: MinimumCut.unlimited)
       }
       for value in outputs(of: node) {
-        network.addArc(from: nodeVertex + node, to: 2 * value, capacity: .infinity)
-        network.addArc(
-          from: 2 * value, to: 2 * value + 1,
-          capacity: Double(valueBytes[value]) * power[max(1, distance[node])])
+        network.addEdge(from: nodeVertex + node, to: 2 * value, capacity: MinimumCut.unlimited)
+        network.addEdge(
+          from: 2 * value, to: 2 * value + 1, capacity: Int((weights[value] * scale).rounded()))
         if users[userRange(of: value)].last.map({ Int($0) > turn }) ?? false {
-          network.addArc(from: 2 * value + 1, to: sink, capacity: .infinity)
+          network.addEdge(from: 2 * value + 1, to: sink, capacity: MinimumCut.unlimited)
         }
       }
     }
-    guard
-      let isReached = network.minimumCut(source: source, sink: sink, workMax: 20_000_000)
-    else { return nil }
+    _ = network.solve(from: source, to: sink)
+    if network.workLeft < 0 { return nil }
     return (0..<valueCount).map { value in
-      value >= count || isReached[2 * value] && !isReached[2 * value + 1]
+      value >= count
+        || network.isOnSourceSide(2 * value) && !network.isOnSourceSide(2 * value + 1)
     }
   }
 }
