@@ -183,8 +183,8 @@ struct Planner {
       live += change[place]
       if live > most.bytes { most = (place, live) }
     }
-    let resident = problem.buffers.filter { $0.lower <= most.step && most.step < $0.upper }
-      .map { (name: outsideName($0.name), bytes: $0.sizeBytes) }
+    let resident = step.assignment.tenants.filter { $0.occupied.contains(most.step) }
+      .map { (name: outsideName($0.life.name), bytes: $0.life.sizeBytes) }
       .sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) }
     let kernel = kernels.indices.contains(most.step) ? kernels[most.step] : nil
     return BudgetError(
