@@ -43,7 +43,7 @@ struct StorageAssignment: Sendable {
   /// What is in the arena, in the order in which it is written.
   private(set) var tenants: [Tenant] = []
   /// The buffers, alive from one kernel to another.
-  let problem: PlacementProblem
+  private(set) var problem: PlacementProblem
   /// Values that live outside the arena.
   private var fixed: [ValueID: Storage] = [:]
   private var finalCopies: [FinalCopy] = []
@@ -52,6 +52,7 @@ struct StorageAssignment: Sendable {
   init(_ function: Function, target: Target) throws(Diagnostic) {
     self.function = function
     order = KernelOrder(function)
+    problem = try PlacementProblem(buffers: [], alignmentBytes: arenaAlignmentBytes)
     for (index, argument) in function.arguments.enumerated() {
       fixed[argument.value] = .argument(index)
     }
@@ -70,7 +71,6 @@ struct StorageAssignment: Sendable {
       for value in kernel.reads { lastUse[value] = step }
     }
     var tenant: [ValueID: Int] = [:]
-    var buffers: [PlacementProblem.Buffer] = []
     for (step, kernel) in order.kernels.enumerated() {
       let first = tenants.count
       for value in kernel.writes where fixed[value] == nil {
@@ -99,18 +99,25 @@ struct StorageAssignment: Sendable {
               sizeBytes: scratch),
             buffer: -1))
       }
-      let dying = kernel.reads.map { value in
-        tenant[value].flatMap { tenants[$0].life.upper == step + 1 ? $0 : nil }
+      var dying = [Int?](repeating: nil, count: kernel.reads.count)
+      for (place, value) in kernel.reads.enumerated() {
+        if let old = tenant[value], tenants[old].life.upper == step + 1 { dying[place] = old }
       }
       writeInPlace(kernel, first: first, dying)
-      for index in first..<tenants.count {
-        if let predecessor = tenants[index].predecessor {
-          tenants[index].buffer = tenants[predecessor].buffer
-          buffers[tenants[index].buffer].upper = tenants[index].life.upper
-        } else {
-          tenants[index].buffer = buffers.count
-          buffers.append(tenants[index].life)
-        }
+    }
+    try findBuffers()
+  }
+
+  /// Gives every tenant the buffer of the one that it is written over, or one of its own.
+  private mutating func findBuffers() throws(Diagnostic) {
+    var buffers: [PlacementProblem.Buffer] = []
+    for index in tenants.indices {
+      if let predecessor = tenants[index].predecessor {
+        tenants[index].buffer = tenants[predecessor].buffer
+        buffers[tenants[index].buffer].upper = tenants[index].life.upper
+      } else {
+        tenants[index].buffer = buffers.count
+        buffers.append(tenants[index].life)
       }
     }
     problem = try PlacementProblem(buffers: buffers, alignmentBytes: arenaAlignmentBytes)
