@@ -94,16 +94,7 @@ extension PlannedStep {
 
   /// The bytes alive while each kernel runs.
   var liveBytes: [Int] {
-    var change = Array(repeating: 0, count: assignment.order.kernels.count + 2)
-    for buffer in assignment.problem.buffers {
-      change[buffer.lower] += buffer.sizeBytes
-      change[buffer.upper] -= buffer.sizeBytes
-    }
-    var live = 0
-    return assignment.order.kernels.indices.map { place in
-      live += change[place]
-      return live
-    }
+    Array(assignment.problem.liveBytes(steps: assignment.order.kernels.count + 1).dropLast())
   }
 }
 

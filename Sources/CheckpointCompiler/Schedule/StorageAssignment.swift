@@ -123,6 +123,30 @@ struct StorageAssignment: Sendable {
     problem = try PlacementProblem(buffers: buffers, alignmentBytes: arenaAlignmentBytes)
   }
 
+  /// The same where values that are written in place get a buffer of their own wherever old and new
+  /// value fit beside each other without raising the peak; nil where that changes nothing.
+  ///
+  /// A chain of values over each other is one buffer with a long life, for which a packer may not
+  /// find a place: several with short lives are easier.
+  func cuttingChains() throws(Diagnostic) -> StorageAssignment? {
+    var live = problem.liveBytes(steps: order.kernels.count + 1)
+    let peak = problem.maxLiveBytes
+    var result = self
+    var isChanged = false
+    for index in tenants.indices {
+      guard let old = tenants[index].predecessor else { continue }
+      let step = tenants[index].life.lower
+      guard live[step] + tenants[index].life.sizeBytes <= peak else { continue }
+      live[step] += tenants[index].life.sizeBytes
+      result.tenants[index].predecessor = nil
+      result.tenants[old].successor = nil
+      isChanged = true
+    }
+    guard isChanged else { return nil }
+    try result.findBuffers()
+    return result
+  }
+
   /// Puts the values of a kernel, tenants from `first` on, over those that die in it: `dying` has the
   /// tenant of each value that the kernel reads for the last time.
   private mutating func writeInPlace(_ kernel: Kernel, first: Int, _ dying: [Int?]) {
