@@ -68,13 +68,14 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
 }
 
 extension Function {
-  /// Whether a kernel may write a result over a value that it reads, proven on its loops.
+  /// Proves on its loops that a kernel may write a result over a value that it reads.
   ///
   /// - Parameters:
-  ///   - kernel: A kernel of the function.
-  ///   - operand: One of the roots that it reads.
+  ///   - operand: One of the roots that the kernel reads.
   ///   - result: One of the values that it writes.
+  ///   - kernel: A kernel of the function.
   ///   - order: The kernels of the function.
+  /// - Returns: Whether the loops read every element of the operand before they write it.
   /// - Complexity: O(statements + loads · stores) of the lowered kernel.
   func mayOverwrite(
     _ operand: ValueID, with result: ValueID, in kernel: Kernel, order: KernelOrder

@@ -24,11 +24,12 @@ struct InPlaceOutput: Hashable, Sendable {
 }
 
 extension Function {
-  /// The pairs of a kernel, by output, then by input.
+  /// Finds the pairs of a kernel.
   ///
   /// - Parameters:
   ///   - kernel: A kernel of the function.
   ///   - order: The kernels of the function.
+  /// - Returns: The pairs, by output, then by input.
   func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
     switch ops[kernel.op].opcode {
     case .dotGeneral, .convolution, .pad, .concatenate, .gather, .reduceWindow, .selectAndScatter:
