@@ -118,9 +118,17 @@ struct Planner: Sendable {
     capacityBytes: Int?
   ) throws(CompileError) -> PlannedStep {
     do throws(Diagnostic) {
-      let assignment = try StorageAssignment(function, target: target)
-      let packing = pack(
-        assignment.problem, options: PackOptions(capacityBytes: capacityBytes, effort: effort))
+      var assignment = try StorageAssignment(function, target: target)
+      let options = PackOptions(capacityBytes: capacityBytes, effort: effort)
+      var packing = pack(assignment.problem, options: options)
+      let goal = max(assignment.problem.maxLiveBytes, capacityBytes ?? 0)
+      // Fewer values written in place may pack better.
+      if packing.plan.arenaBytes > goal, let other = try assignment.cuttingChains() {
+        let second = pack(other.problem, options: options)
+        if second.plan.arenaBytes < packing.plan.arenaBytes {
+          (assignment, packing) = (other, second)
+        }
+      }
       let storage = assignment.plan(packing.plan)
       var checker = StorageChecker(function, storage, target: target)
       try checker.check()
@@ -226,21 +234,12 @@ struct Planner: Sendable {
   func budgetError(
     _ budget: Int, _ step: PlannedStep, isMinimum: Bool
   ) -> BudgetError {
-    let problem = step.assignment.problem
     let kernels = step.assignment.order.kernels
-    var change = Array(repeating: 0, count: kernels.count + 2)
-    for buffer in problem.buffers {
-      change[buffer.lower] += buffer.sizeBytes
-      change[buffer.upper] -= buffer.sizeBytes
-    }
-    var live = 0
+    let live = step.liveBytes
     var most = (step: 0, bytes: -1)
-    for place in kernels.indices {
-      live += change[place]
-      if live > most.bytes { most = (place, live) }
-    }
-    let resident = problem.buffers.filter { $0.lower <= most.step && most.step < $0.upper }
-      .map { (name: outsideName($0.name), bytes: $0.sizeBytes) }
+    for place in kernels.indices where live[place] > most.bytes { most = (place, live[place]) }
+    let resident = step.assignment.tenants.filter { $0.occupied.contains(most.step) }
+      .map { (name: outsideName($0.life.name), bytes: $0.life.sizeBytes) }
       .sorted { ($1.bytes, $0.name) < ($0.bytes, $1.name) }
     let kernel = kernels.indices.contains(most.step) ? kernels[most.step] : nil
     return BudgetError(
