@@ -57,7 +57,9 @@ import Testing
       Tensor(type, floats: (0..<type.elementCount).map { Double(($0 * 7 + index) % 11) / 40 - 0.1 })
     }
     let expected = try interpret(variants[0], arguments: arguments)
-    for variant in variants.dropFirst() { #expect(try interpret(variant, arguments: arguments) == expected) }
+    for variant in variants.dropFirst() {
+      #expect(try interpret(variant, arguments: arguments) == expected)
+    }
   }
 
   @Test func theDefaultIsNoSlowerAndNeedsNoMore() throws {
