@@ -59,8 +59,9 @@ extension PlannedStep {
       kernels.filter { function.isRecomputation($0.op) }.flatMap(\.writes)
         .filter { isNeeded.contains($0) }.map { originalName(function.values[$0].name) })
     var values: [CrossingValue] = []
-    for (content, buffer) in zip(assignment.contents, assignment.problem.buffers) {
-      guard case .value = content, buffer.lower <= turn else { continue }
+    for tenant in assignment.tenants {
+      let buffer = tenant.life
+      guard case .value = tenant.content, buffer.lower <= turn else { continue }
       let name = outsideName(buffer.name)
       let isRecomputed = again.contains(name)
       guard isRecomputed || buffer.upper > turn + 1 else { continue }
@@ -71,11 +72,11 @@ extension PlannedStep {
     return values
   }
 
-  /// What identifies the value of a buffer, whichever run of its kernel made it: the kernel's
+  /// What identifies a value of the arena, whichever run of its kernel made it: the kernel's
   /// position before planning and the place of the value, or its name where the text was planned.
-  func key(ofBuffer index: Int, byName: Bool) -> String? {
-    guard case .value(let value) = assignment.contents[index] else { return nil }
-    let buffer = assignment.problem.buffers[index]
+  func key(of tenant: StorageAssignment.Tenant, byName: Bool) -> String? {
+    guard case .value(let value) = tenant.content else { return nil }
+    let buffer = tenant.life
     let kernel = assignment.order.kernels[buffer.lower]
     if byName {
       let isClone = function.isRecomputation(kernel.op)
@@ -93,16 +94,7 @@ extension PlannedStep {
 
   /// The bytes alive while each kernel runs.
   var liveBytes: [Int] {
-    var change = Array(repeating: 0, count: assignment.order.kernels.count + 2)
-    for buffer in assignment.problem.buffers {
-      change[buffer.lower] += buffer.sizeBytes
-      change[buffer.upper] -= buffer.sizeBytes
-    }
-    var live = 0
-    return assignment.order.kernels.indices.map { place in
-      live += change[place]
-      return live
-    }
+    Array(assignment.problem.liveBytes(steps: assignment.order.kernels.count + 1).dropLast())
   }
 }
 

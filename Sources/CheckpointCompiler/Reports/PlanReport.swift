@@ -89,7 +89,7 @@ public struct PlanReport: Sendable {
     kernels = step.computations.count
     let again = step.assignment.order.kernels.count { function.isRecomputation($0.op) }
     recomputedKernels =
-      compilation.keepAll.map { step.computations.count - $0.computations.count } ?? again
+      compilation.priced.map { step.computations.count - $0.order.kernels.count } ?? again
     crossing = compilation.crossingValues
     kept = crossing.filter { !$0.isRecomputed }.map(\.name)
     recomputed = crossing.filter(\.isRecomputed).map(\.name)
@@ -98,9 +98,10 @@ public struct PlanReport: Sendable {
     minimumBudgetBytes = compilation.smallestArenaBytes(kernelsMax: Self.kernelsMaxForMinimum)
   }
 
-  /// How much longer the step takes than when everything is kept, as a fraction.
+  /// How much longer the step takes than when everything is kept, as a fraction; negative where it is
+  /// faster, because kernels compute anew what they would have to read.
   public var overhead: Double? {
-    keepAllCost.map { $0 > 0 ? max(0, cost / $0 - 1) : 0 }
+    keepAllCost.map { $0 > 0 ? cost / $0 - 1 : 0 }
   }
 
   /// How far the cost is above the lower bound, as a fraction.
@@ -114,9 +115,9 @@ extension Compilation {
   func smallestArenaBytes(kernelsMax: Int) -> Int? {
     if options.budget == .minimum, let step { return step.arenaBytes }
     guard let priced, priced.problem.nodes.count <= kernelsMax,
-      let planner = try? Planner(priced, options: options), let step = try? planner.smallest()
+      var planner, let smallest = try? planner.smallest()
     else { return nil }
-    return min(step.arenaBytes, self.step?.arenaBytes ?? .max)
+    return min(smallest.step.arenaBytes, step?.arenaBytes ?? .max)
   }
 }
 
@@ -181,8 +182,8 @@ extension PlanReport {
       keepAllCost.map { keepAllCost in
         overhead == 0
           ? "as when everything is kept"
-          : "\(describePercent(overhead)) more than \(describeNs(keepAllCost)), "
-            + "when everything is kept"
+          : "\(describePercent(abs(overhead))) \(overhead > 0 ? "more" : "less") than "
+            + "\(describeNs(keepAllCost)), when everything is kept"
       }
     }
     add("predicted time", describeNs(cost), overheadText ?? "")
