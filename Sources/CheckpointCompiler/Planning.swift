@@ -226,8 +226,8 @@ struct Planner: Sendable {
       }
       solverBudget = solution.peakBytes - 1
     }
-    let unlimited = try step(solve(strategy, budgetBytes: nil).schedule.computations)
-    throw .budget(budgetError(budgetBytes ?? 0, unlimited, isMinimum: false))
+    let smallest = try step(solve(strategy, budgetBytes: 0).schedule.computations)
+    throw .budget(budgetError(budgetBytes ?? 0, smallest, isMinimum: false))
   }
 
   /// The refusal of a budget: the kernel where a step needs most, and what is in memory there.

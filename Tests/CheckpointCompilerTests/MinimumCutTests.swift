@@ -39,4 +39,12 @@ import Testing
     cut.addEdge(from: 1, to: 2, capacity: MinimumCut.unlimited)
     #expect(cut.solve(from: 0, to: 2) >= MinimumCut.unlimited)
   }
+
+  @Test func givesUpWhereThereIsTooMuchToLookAt() {
+    var cut = MinimumCut(nodeCount: 4)
+    for node in 0..<3 { cut.addEdge(from: node, to: node + 1, capacity: 5) }
+    cut.workLeft = 4
+    _ = cut.solve(from: 0, to: 3)
+    #expect(cut.workLeft < 0)
+  }
 }

@@ -73,6 +73,17 @@ import Testing
     }
   }
 
+  @Test func aStrategyThatNeedsABudgetSaysSo() throws {
+    let problem = try RematSamples.chain(8)
+    for strategy in RematStrategy.allCases {
+      let remarks = solve(problem, options: SolveOptions(strategy: strategy)).remarks
+      let isToldOf = remarks.contains { $0.contains("'\(strategy.rawValue)' plans for a budget") }
+      #expect(isToldOf == (strategy.isAdjustable && strategy != .auto))
+      #expect(
+        solve(problem, options: SolveOptions(budgetBytes: 9, strategy: strategy)).remarks.isEmpty)
+    }
+  }
+
   @Test func pinsAreObeyed() throws {
     let problem = try RematSamples.chain(16)
     for strategy in RematGraph.namedStrategies {

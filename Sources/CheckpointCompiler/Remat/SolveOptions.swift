@@ -27,6 +27,14 @@ public enum RematStrategy: String, CaseIterable, Sendable {
   case cheap
   /// Search for the lowest cost within the budget; never worse than any of the others.
   case auto
+
+  /// Whether there are plans to choose from: a budget, or its absence, makes a difference.
+  public var isAdjustable: Bool {
+    switch self {
+    case .none, .sqrt, .cheap: false
+    case .greedy, .revolve, .chain, .lowerSets, .minimumCut, .dtr, .auto: true
+    }
+  }
 }
 
 /// Which orders of first runs the planner may use.

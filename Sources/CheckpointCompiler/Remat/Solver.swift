@@ -40,6 +40,13 @@ struct PlanSearch {
       ?? SequenceFigures(peakBytes: 0, peakPosition: 0, cost: 0)
     floor = graph.workingSetBytes
     self.graph = graph
+    if options.strategy != .auto, options.strategy.isAdjustable, budgetBytes == nil,
+      options.maxOverhead == nil
+    {
+      remarks.append(
+        "the strategy '\(options.strategy.rawValue)' plans for a budget; without one its cheapest "
+          + "plan is taken")
+    }
   }
 
   /// The answer to what the options ask.

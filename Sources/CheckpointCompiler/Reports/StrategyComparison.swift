@@ -75,10 +75,10 @@ public struct StrategyComparison: Sendable {
     searching.strategy = .auto
     searching.maxOverhead = nil
     searching.budgetBytes = budgets.map { Self.bytes($0, peak: peak, smallest: 0) }.max() ?? peak
-    let search = PlanSearch(problem, options: searching)
+    var search = PlanSearch(problem, options: searching)
     let isSearched =
       strategies.contains(.auto) || budgets.isEmpty || budgets.contains { $0 == .minimum }
-    let found = isSearched ? search.archive() : PlanArchive()
+    let found = isSearched ? search.archive(upTo: searching.budgetBytes) : PlanArchive()
     let smallest = found.plans.first?.peakBytes ?? peak
     if budgets.isEmpty {
       let tenths = stride(from: 10, through: 1, by: -1).map { peak / 10 * $0 + peak % 10 * $0 / 10 }
@@ -86,7 +86,12 @@ public struct StrategyComparison: Sendable {
     } else {
       self.budgets = budgets.map { Self.bytes($0, peak: peak, smallest: smallest) }.sorted(by: >)
     }
-    lowerBounds = self.budgets.map { search.result(from: found, within: $0).lowerBound }
+    var lowerBounds: [Double] = []
+    for budget in self.budgets {
+      let best = found.best(within: budget)
+      lowerBounds.append(search.result(best, of: found, within: budget).lowerBound)
+    }
+    self.lowerBounds = lowerBounds
 
     let checker = RematChecker(problem)
     var rows: [Row] = []
@@ -127,14 +132,11 @@ public struct StrategyComparison: Sendable {
 }
 
 extension Compilation {
-  /// The kernels of the step as a planning problem, and the options to plan it with; nil where the
-  /// text was planned already, or planning has not run.
-  ///
-  /// - Throws: A pin that names no value.
-  public func planningProblem() throws(CompileError) -> (RematProblem, SolveOptions)? {
-    guard let priced else { return nil }
-    let planner = try Planner(priced, options: options)
-    return (priced.problem, SolveOptions(pins: planner.pins, effort: planner.effort))
+  /// The kernels of the step, each storing all that it makes, as a planning problem, and the options to
+  /// plan it with; nil where the text was planned already, or planning has not run.
+  public var planningProblem: (problem: RematProblem, options: SolveOptions)? {
+    guard let planner = planner?.first else { return nil }
+    return (planner.priced.problem, SolveOptions(pins: planner.pins, effort: planner.effort))
   }
 }
 

@@ -71,10 +71,10 @@ enum PlanVerb {
     }
     job.options.budget = .unlimited
     job.options.maxOverhead = nil
-    job.options.strategy = .auto
+    job.options.strategy = .none
     job.options.plan = nil
     guard let compilation = try job.compile(console: console) else { return }
-    guard let (problem, options) = try compilation.planningProblem() else {
+    guard let (problem, options) = compilation.planningProblem else {
       throw Failure.input(
         "\(job.fileName): the graph holds 'no_grad' or 'recompute' regions and is planned: "
           + "there is nothing to compare")
