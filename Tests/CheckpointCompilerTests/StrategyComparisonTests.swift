@@ -1,5 +1,6 @@
 // The comparison of the strategies as a value, a table, a drawing, and on the command line.
 
+import CompilerTesting
 import Testing
 
 @testable import CheckpointCompiler
@@ -65,6 +66,13 @@ import Testing
     }
     #expect(!drawing.contains("<script") && !drawing.contains("href"))
     #expect(drawing == comparison.svg())
+  }
+
+  @Test func everyStrategyIsInTheManual() throws {
+    let manual = String(decoding: try readFile(repositoryPath("docs/strategies.md")), as: UTF8.self)
+    for strategy in RematStrategy.allCases {
+      #expect(manual.contains("\n| `\(strategy.rawValue)` |"), "\(strategy)")
+    }
   }
 
   @Test func theCommandLineCompares() throws {
