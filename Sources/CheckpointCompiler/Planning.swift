@@ -153,12 +153,17 @@ struct Planner: Sendable {
   mutating func smallest() throws(CompileError) -> PlannedStep {
     if let smallestStep { return smallestStep }
     let peak = plans(upTo: nil)[0].peakBytes
-    // Every byte counts here, and the smallest peak does not always pack best.
+    // The smallest peak does not always pack best.
+    let plans = plans(upTo: peak + peak / 10).prefix(Planner.packingsMax)
     var best: PlannedStep?
-    for plan in plans(upTo: peak + peak / 10).prefix(Planner.packingsMax)
-    where plan.peakBytes < best?.arenaBytes ?? .max {
-      let candidate = try step(plan, capacityBytes: plan.peakBytes, packingEffort: 8)
+    for plan in plans where plan.peakBytes < best?.arenaBytes ?? .max {
+      let candidate = try step(plan, capacityBytes: plan.peakBytes)
       if candidate.arenaBytes < best?.arenaBytes ?? .max { best = candidate }
+    }
+    if let arena = best?.arenaBytes, peak < arena {
+      // Every byte counts here.
+      let candidate = try step(plans[0], capacityBytes: peak, packingEffort: 8)
+      if candidate.arenaBytes < arena { best = candidate }
     }
     smallestStep = best
     return best!

@@ -72,7 +72,7 @@ enum PlanBench {
     String(format: "%.\(digits)f", value)
   }
 
-  private static func row(_ cells: String...) -> String {
+  static func row(_ cells: String...) -> String {
     var text = ""
     for (index, cell) in cells.enumerated() {
       let width = index == 0 ? 18 : 11

@@ -45,12 +45,16 @@ public struct PlanReport: Sendable {
   public var kept: [String]
   /// The values that are made again for backward, as they are first made.
   public var recomputed: [String]
+  /// The values that the kernels of backward compute anew in registers, where they would otherwise
+  /// be stored for them.
+  public var recomputedInRegisters: [String]
   /// The files that were written.
   public var files: [String]
   /// Wall-clock seconds by stage.
   public var seconds: [(stage: String, seconds: Double)]
 
   private var crossing: [CrossingValue]
+  private var registerBytes: Int
 
   /// The most kernels of a graph for which the smallest arena is searched for a report.
   private static let kernelsMaxForMinimum = 3000
@@ -93,6 +97,9 @@ public struct PlanReport: Sendable {
     crossing = compilation.crossingValues
     kept = crossing.filter { !$0.isRecomputed }.map(\.name)
     recomputed = crossing.filter(\.isRecomputed).map(\.name)
+    let registerValues = compilation.registerValues
+    recomputedInRegisters = registerValues.map(\.name)
+    registerBytes = registerValues.reduce(0) { $0 + $1.sizeBytes }
     self.files = files
     seconds = compilation.seconds
     minimumBudgetBytes = compilation.smallestArenaBytes(kernelsMax: Self.kernelsMaxForMinimum)
@@ -142,6 +149,7 @@ extension PlanReport {
       "kernels": .integer(kernels), "recomputedKernels": .integer(recomputedKernels),
       "kept": .array(kept.map { .string($0) }),
       "recomputed": .array(recomputed.map { .string($0) }),
+      "recomputedInRegisters": .array(recomputedInRegisters.map { .string($0) }),
       "files": .array(files.map { .string($0) }),
       "seconds": .object(seconds.map { JSONMember($0.stage, .number($0.seconds)) }),
     ]
@@ -201,6 +209,11 @@ extension PlanReport {
       add(
         isRecomputed ? "recomputed values" : "kept values", "\(values.count)",
         values.isEmpty ? "" : "\(describeBytes(bytes)) from forward to backward")
+    }
+    if !recomputedInRegisters.isEmpty {
+      add(
+        "values in registers", "\(recomputedInRegisters.count)",
+        "\(describeBytes(registerBytes)) that backward computes anew as it reads")
     }
     return rows
   }
