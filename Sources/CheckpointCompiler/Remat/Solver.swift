@@ -44,7 +44,7 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
     }
     var planner = AutoPlanner(
       bases: bases, floorBytes: floor.bytes, effort: options.searchEffort ?? options.effort,
-      keepsOrder: options.order == .given
+      keepsOrder: options.order == .given, threadCount: options.threadCount
     ) { order in
       var graph = RematGraph(problem, order: order)
       pins.apply(to: &graph, order: order)

@@ -117,20 +117,38 @@ extension SequenceSearch {
       }
     }
     if costWeight * cost > threshold || runs.count + block.count > runs.countMax { return false }
-    var empty = place - 1
-    while empty >= 0, runs.node(at: empty) < 0 { empty -= 1 }
-    let room = place - 1 - empty
-    if room < block.count {
+    guard findSlots(block.count, before: place) else {
       isCrowded = true
       return false
     }
     block.sort()
-    for (index, node) in block.enumerated() {
-      let slot = empty + (index + 1) * (room + 1) / (block.count + 1)
-      if !runs.canRun(Int(node), at: slot) { return false }
-      runs.insert(Int(node), at: slot)
+    for (slot, node) in zip(slots.reversed(), block) {
+      if !runs.canRun(Int(node), at: Int(slot)) { return false }
+      runs.insert(Int(node), at: Int(slot))
     }
     return true
+  }
+
+  /// Finds empty slots before `place`, last first: spread over those right before it if they are
+  /// enough, else the nearest.
+  private mutating func findSlots(_ count: Int, before place: Int) -> Bool {
+    slots.removeAll(keepingCapacity: true)
+    var slot = place - 1
+    while slot >= 0, runs.node(at: slot) < 0 { slot -= 1 }
+    let room = place - 1 - slot
+    if room >= count {
+      for index in (1...count).reversed() {
+        slots.append(Int32(slot + index * (room + 1) / (count + 1)))
+      }
+      return true
+    }
+    isCrowded = true
+    slot = place - 1
+    while slot >= 0, slot > place - 64, slots.count < count {
+      if runs.node(at: slot) < 0 { slots.append(Int32(slot)) }
+      slot -= 1
+    }
+    return slots.count == count
   }
 
   /// Moves a run to another place between what it reads and what reads it.

@@ -46,6 +46,8 @@ struct SequenceSearch: ~Copyable {
   var isCrowded = false
   /// Nodes to be put in.
   var block: [Int32] = []
+  /// Empty slots for them, last first.
+  var slots: [Int32] = []
 
   /// The best sequence so far within the budget.
   private(set) var best: [Int32]?
@@ -72,14 +74,19 @@ struct SequenceSearch: ~Copyable {
   /// Tries `moves` moves.
   mutating func run(moves: Int) {
     let totalBytes = graph.valueBytes.reduce(0, +)
-    let basePrice = 2 * meanCost * Double(graph.nodeCount) / Double(max(1, totalBytes))
-    var price = basePrice
+    let nodeCount = Double(max(1, graph.nodeCount))
+    let basePrice = 2 * meanCost * nodeCount / Double(max(1, totalBytes))
+    // A value dropped relieves the more runs the longer the sequence is: the price starts low, so that
+    // what is dropped first is what costs little. A plan that fits is not to fall apart.
+    let leastPrice = basePrice * min(0.25, 16 / nodeCount)
+    var price = currentFigures.peakBytes > goal.budgetBytes ? leastPrice : basePrice
+    let round = max(16, graph.nodeCount / 20)
     var lastSpread = 0
     keepBest()
     for move in 0..<moves {
-      if move & 63 == 0 {
+      if move % round == 0 {
         let isAbove = currentFigures.peakBytes > goal.budgetBytes
-        price = isAbove ? min(price * 1.1, basePrice * 64) : max(price / 1.05, basePrice / 4)
+        price = isAbove ? min(price * 1.1, basePrice * 64) : max(price / 1.05, leastPrice)
         if isCrowded, move - lastSpread > runs.count {
           runs.spread()
           currentCost = runs.totalCost
@@ -111,6 +118,27 @@ struct SequenceSearch: ~Copyable {
       runs.undo()
       runs.setCost(currentCost)
     }
+  }
+
+  /// Takes runs out, the most expensive first, as long as that keeps the budget.
+  mutating func prune() {
+    for slot in runs.removable.sorted(by: {
+      let (a, b) = (runs.node(at: Int($0)), runs.node(at: Int($1)))
+      return (runs.cost[b], $0) < (runs.cost[a], $1)
+    }) where runs.isRemovable(Int(slot)) && runs.canRemove(at: Int(slot)) {
+      runs.remove(at: Int(slot))
+      let figures = runs.figures()
+      if figures.peakBytes <= max(goal.budgetBytes, currentFigures.peakBytes) {
+        runs.commit()
+        currentCost = runs.totalCost
+        currentFigures = figures
+      } else {
+        runs.undo()
+        runs.setCost(currentCost)
+      }
+    }
+    peakSlot = nil
+    keepBest()
   }
 
   private func energy(

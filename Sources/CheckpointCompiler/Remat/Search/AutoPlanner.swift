@@ -1,0 +1,213 @@
+// The strategy `auto`: the cheapest of many plans made for a fixed ladder of budgets.
+//
+// Method      Plans are built by the eviction simulator under several scores, for the base orders and
+//             the rungs of a ladder of budgets between the smallest that can be reached and the peak of
+//             keeping everything. On each rung, searches over sequences start from keeping everything
+//             and from the cheapest plan so far. All plans go to one archive, which answers any budget.
+// Invariants  What is put in the archive for a rung does not depend on the budget asked for, and a
+//             query uses all rungs up to its budget; so a larger budget never costs more. Searches of
+//             one rung run side by side, but enter the archive in a fixed order.
+// Cost        Work is counted, never timed: see `SearchEffort`.
+
+/// The search of `auto` over one problem.
+struct AutoPlanner {
+  /// One base order and what it gives when nothing is recomputed.
+  struct Base: Sendable {
+    var graph: RematGraph
+    var order: [Int32]
+    var keepAll: SequenceFigures
+  }
+
+  private var bases: [Base]
+  private let floorBytes: Int
+  private let effort: SearchEffort
+  private let ladder: BudgetLadder
+  /// Whether first runs stay in the order of the problem.
+  private let keepsOrder: Bool
+  private let threadCount: Int
+  /// The graph of the problem in another order.
+  private let makeGraph: ([Int32]) -> RematGraph
+  /// What was found so far.
+  private(set) var archive = PlanArchive()
+
+  /// A planner over the given base orders; the first is the problem's own.
+  init(
+    bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool, threadCount: Int,
+    makeGraph: @escaping ([Int32]) -> RematGraph
+  ) {
+    self.bases = bases
+    self.floorBytes = floorBytes
+    self.effort = SearchEffort(effort, graph: bases[0].graph)
+    self.keepsOrder = keepsOrder
+    self.threadCount = threadCount
+    self.makeGraph = makeGraph
+    let size = max(bases[0].graph.nodeCount, bases[0].graph.valueCount)
+    ladder = BudgetLadder(
+      topBytes: bases[0].keepAll.peakBytes,
+      count: size > 50_000 ? 10 : (size > 20_000 || effort < 0.1 ? 20 : 100))
+    for base in bases { record(base.graph.keepAllSequence(), of: base) }
+  }
+
+  /// What a simulation has to handle: fused kernels are few, but make many values.
+  private var size: Int { max(bases[0].graph.nodeCount, bases[0].graph.valueCount) }
+
+  /// The problem's own numbering, which that of plans is.
+  private var graph: RematGraph { bases[0].graph }
+
+  private mutating func record(_ sequence: [Int32], of base: Base) {
+    guard let figures = base.graph.figures(of: sequence) else { return }
+    guard archive.isBetter(peakBytes: figures.peakBytes, cost: figures.cost) else { return }
+    guard base.graph.satisfiesRunCounts(sequence) else { return }
+    archive.add(
+      PlanArchive.Plan(
+        peakBytes: figures.peakBytes, cost: figures.cost,
+        sequence: sequence.map { base.order[Int($0)] }))
+  }
+
+  // MARK: Construction
+
+  private static let scores: [EvictionScore] = [
+    EvictionScore(distanceExponent: 1, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 0, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 0.5, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 0.5, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: true, costExponent: 0.5),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: false, costExponent: 0),
+  ]
+
+  /// Builds plans for one budget with every order and score, fewer for very large problems; true if
+  /// one fits.
+  @discardableResult
+  private mutating func construct(_ budgetBytes: Int, costMax: Double = .infinity) -> Bool {
+    let bases = bases
+    let scoreCount = size > 50_000 ? 2 : (size > 20_000 ? 4 : Self.scores.count)
+    let found = concurrentMap(bases.count * scoreCount, threadCount: threadCount) { index in
+      EvictionSimulator.run(
+        bases[index / scoreCount].graph, budgetBytes: budgetBytes,
+        score: Self.scores[index % scoreCount], costMax: costMax)
+    }
+    for (index, sequence) in found.enumerated() {
+      if let sequence { record(sequence, of: bases[index / scoreCount]) }
+    }
+    return found.contains { $0 != nil }
+  }
+
+  /// Looks for an order of small peak without repetition, and builds plans in it too from then on.
+  mutating func searchOrder() {
+    let moves = effort.moves(share: SearchEffort.orderShare)
+    guard !keepsOrder, moves > 0, graph.pinnedDropAfter.isEmpty else { return }
+    guard let start = bases.min(by: { $0.keepAll.peakBytes < $1.keepAll.peakBytes }) else { return }
+    let goal = SequenceSearch.Goal(
+      budgetBytes: start.keepAll.peakBytes, lowersBudget: true, floorBytes: floorBytes,
+      insertsRuns: false)
+    let task = Search(start: start.order, moves: moves, goal: goal, seed: 1)
+    guard let order = search([task]).first ?? nil else { return }
+    let graph = makeGraph(order)
+    guard let figures = graph.figures(of: graph.baseSequence),
+      figures.peakBytes < start.keepAll.peakBytes
+    else { return }
+    let base = Base(graph: graph, order: order, keepAll: figures)
+    bases.append(base)
+    record(graph.baseSequence, of: base)
+  }
+
+  /// Looks for the smallest budget that a plan can be made for, by bisection and by search.
+  mutating func findMinimum() {
+    for base in bases {
+      record(base.graph.sqrtSequence(), of: base)
+      record(base.graph.cheapSequence(), of: base)
+    }
+    let roundsMax = size > 50_000 ? 4 : (size > 10_000 ? 8 : 16)
+    var low = floorBytes - 1
+    var rounds = 0
+    while let best = archive.plans.first, best.peakBytes - low > 1, rounds < roundsMax {
+      // The low end first: many graphs reach their floor.
+      let middle = rounds == 0 ? floorBytes : low + (best.peakBytes - low) / 2
+      if !construct(middle) { low = middle }
+      rounds += 1
+    }
+    let moves = effort.moves(share: SearchEffort.smallestShare)
+    guard moves > 0, let smallest = archive.plans.first, smallest.peakBytes > floorBytes else {
+      return
+    }
+    let goal = SequenceSearch.Goal(
+      budgetBytes: smallest.peakBytes, lowersBudget: true, floorBytes: floorBytes,
+      keepsOrder: keepsOrder)
+    search([
+      Search(start: smallest.sequence, moves: moves, goal: goal, seed: 1),
+      Search(start: graph.keepAllSequence(), moves: moves, goal: goal, seed: 2),
+    ])
+  }
+
+  // MARK: Search
+
+  /// One search over sequences.
+  private struct Search: Sendable {
+    var start: [Int32]
+    var moves: Int
+    var goal: SequenceSearch.Goal
+    var seed: UInt64
+  }
+
+  /// Runs searches side by side; what they find enters the archive in their order.
+  @discardableResult
+  private mutating func search(_ tasks: [Search]) -> [[Int32]?] {
+    let graph = graph
+    let found = concurrentMap(tasks.count, threadCount: threadCount) { index -> [Int32]? in
+      let task = tasks[index]
+      guard
+        var search = SequenceSearch(graph, from: task.start, goal: task.goal, seed: task.seed)
+      else { return nil }
+      search.prune()
+      search.run(moves: task.moves)
+      return search.best
+    }
+    for case let sequence? in found { record(sequence, of: bases[0]) }
+    return found
+  }
+
+  /// Plans every rung up to `budgetBytes`.
+  mutating func climb(to budgetBytes: Int) {
+    guard let smallest = archive.plans.first,
+      let free = archive.smallest(costing: leastCost)
+    else { return }
+    // From some rung on, nothing needs to be recomputed.
+    let rungs = (1..<ladder.count).filter {
+      ladder.bytes($0) >= smallest.peakBytes && ladder.bytes($0) < free.peakBytes
+    }
+    let weightSum = rungs.reduce(0.0) { $0 + ladder.weight($1) }
+    for rung in rungs where ladder.bytes(rung) <= budgetBytes {
+      let share = SearchEffort.ladderShare * ladder.weight(rung) / weightSum
+      if size <= 200 || ladder.weight(rung) > 1 {
+        let best = archive.best(within: ladder.bytes(rung))
+        construct(ladder.bytes(rung), costMax: best?.cost ?? .infinity)
+      }
+      searchRung(rung, moves: effort.moves(share: share))
+    }
+  }
+
+  /// Nothing costs less than what keeping everything costs, pins considered.
+  private var leastCost: Double { archive.plans.last?.cost ?? 0 }
+
+  /// Improves the cheapest plan of a rung, in two rounds of two searches.
+  private mutating func searchRung(_ rung: Int, moves: Int) {
+    let budgetBytes = ladder.bytes(rung)
+    let isMain = ladder.weight(rung) > 1
+    for round in 0..<2 {
+      guard let best = archive.best(within: budgetBytes), best.cost > leastCost else { return }
+      var cool = SequenceSearch.Goal(budgetBytes: budgetBytes, keepsOrder: keepsOrder)
+      cool.startTemperature = 0.1
+      var warm = cool
+      warm.startTemperature = 1
+      let seed = UInt64(round * 2)
+      search([
+        // A plan of many repetitions may be the wrong end to start from; the other end is none.
+        Search(
+          start: isMain && round == 0 ? graph.keepAllSequence() : best.sequence,
+          moves: moves / 2, goal: warm, seed: seed),
+        Search(start: best.sequence, moves: moves / 2, goal: cool, seed: seed + 1),
+      ])
+    }
+  }
+}
