@@ -4,8 +4,10 @@
 //             no other. A value is live from a run that makes it to the last that reads it before it
 //             is made again, or to the end if it is kept. A change of one run changes the lives of
 //             what it makes and reads back to the touch before it: a few ranges of slots.
-// Invariants  The bytes of a slot are those of all values live there and the scratch of its run. All
-//             changes since `commit` are in the journal; `undo` takes them back exactly.
+// Invariants  The bytes of a slot are those of all values live there and the scratch of its run, less
+//             what the run writes over dying inputs, which is found anew for the runs next to a life
+//             that changes. All changes since `commit` are in the journal; `undo` takes them back
+//             exactly.
 // Cost        A change: O(reads · (log touches + √slots)) with small constants.
 // Checked by  Every sequence found is measured again by `RematGraph.figures`.
 
@@ -29,6 +31,9 @@ struct RunSequence: ~Copyable {
   let cost: FixedBuffer<Double>
 
   private let nodeAt: FixedBuffer<Int32>
+  private let hasOverwrites: Bool
+  /// Per slot, the bytes that its run writes over dying inputs.
+  private let savedBytes: FixedBuffer<Int>
   private var memory: SlotMemory
   private(set) var touches: ValueTouches
   private let runCount: FixedBuffer<Int32>
@@ -74,6 +79,8 @@ struct RunSequence: ~Copyable {
     memory = SlotMemory(
       slotCount: 6 * (max(sequence.count, graph.nodeCount) + 16), limitBytes: limitBytes)
     nodeAt = FixedBuffer(repeating: -1, count: memory.slotCount)
+    hasOverwrites = graph.hasOverwrites
+    savedBytes = FixedBuffer(repeating: 0, count: memory.slotCount)
     removablePlace = FixedBuffer(repeating: -1, count: memory.slotCount)
     touches = ValueTouches(
       expected: (0..<graph.valueCount).map { Int32(graph.userRange(of: $0).count + 3) })
@@ -97,6 +104,7 @@ struct RunSequence: ~Copyable {
     touches.clear()
     memory.clear()
     nodeAt.fill(-1)
+    savedBytes.fill(0)
     removablePlace.fill(-1)
     runCount.fill(0)
     removable.removeAll(keepingCapacity: true)
@@ -112,6 +120,9 @@ struct RunSequence: ~Copyable {
       memory.add(valueBytes[value], from: last + 1, to: slotCount)
     }
     isSpread = true
+    if hasOverwrites {
+      for slot in 0..<slotCount { noteSaved(at: slot) }
+    }
   }
 
   /// Puts the runs at equal distances again.
@@ -160,10 +171,12 @@ struct RunSequence: ~Copyable {
       if isLive(value, before: index) {
         let last = index > 0 ? touches.slot(index - 1, of: value) : -1
         memory.add(-valueBytes[value], from: last + 1, to: slot)
+        touches.insert(slot, isMake: true, at: index, of: value)
+        noteSaved(at: last)
       } else {
         memory.add(valueBytes[value], from: slot, to: slot + 1)
+        touches.insert(slot, isMake: true, at: index, of: value)
       }
-      touches.insert(slot, isMake: true, at: index, of: value)
     }
     for input in Int(inputStart[node])..<Int(inputStart[node + 1]) {
       let value = Int(inputValues[input])
@@ -171,12 +184,16 @@ struct RunSequence: ~Copyable {
       if !isLive(value, before: index) {
         let last = index > 0 ? touches.slot(index - 1, of: value) : -1
         memory.add(valueBytes[value], from: last + 1, to: slot + 1)
+        touches.insert(slot, isMake: false, at: index, of: value)
+        noteSaved(at: last)
+      } else {
+        touches.insert(slot, isMake: false, at: index, of: value)
       }
-      touches.insert(slot, isMake: false, at: index, of: value)
     }
     memory.add(scratchBytes[node], from: slot, to: slot + 1)
     memory.setOccupied(slot, true)
     nodeAt[slot] = Int32(truncatingIfNeeded: node)
+    noteSaved(at: slot)
     count += 1
     totalCost += cost[node]
     runCount[node] += 1
@@ -196,6 +213,10 @@ struct RunSequence: ~Copyable {
     } else if spare > 1 {
       setRemovable(slot, false)
     }
+    memory.add(savedBytes[slot] &- scratchBytes[node], from: slot, to: slot + 1)
+    memory.setOccupied(slot, false)
+    savedBytes[slot] = 0
+    nodeAt[slot] = -1
     runCount[node] -= 1
     count -= 1
     totalCost -= cost[node]
@@ -205,6 +226,7 @@ struct RunSequence: ~Copyable {
       if isLive(value, before: index) {
         let last = index > 0 ? touches.slot(index - 1, of: value) : -1
         memory.add(valueBytes[value], from: last + 1, to: slot)
+        noteSaved(at: last)
       } else {
         memory.add(-valueBytes[value], from: slot, to: slot + 1)
       }
@@ -216,10 +238,19 @@ struct RunSequence: ~Copyable {
       if isLive(value, before: index) { continue }
       let last = index > 0 ? touches.slot(index - 1, of: value) : -1
       memory.add(-valueBytes[value], from: last + 1, to: slot + 1)
+      noteSaved(at: last)
     }
-    memory.add(-scratchBytes[node], from: slot, to: slot + 1)
-    memory.setOccupied(slot, false)
-    nodeAt[slot] = -1
+  }
+
+  /// Renews what the run on a slot writes over its inputs, some of which may have begun or ceased to
+  /// die there.
+  private mutating func noteSaved(at slot: Int) {
+    if !hasOverwrites || slot < 0 || nodeAt[slot] < 0 { return }
+    let bytes = graph.overwrittenBytes(of: Int(nodeAt[slot])) { value in
+      !isLive(value, before: touches.count(of: value, before: slot + 1))
+    }
+    memory.add(savedBytes[slot] &- bytes, from: slot, to: slot + 1)
+    savedBytes[slot] = bytes
   }
 
   // MARK: Removable runs
