@@ -6,10 +6,13 @@ import Foundation
 /// What is asked of the benchmark of the planner.
 struct PlanBenchArguments {
   static let usage = """
-    usage: ckc-bench plan FILE.json… [--budgets 0.9,0.8,…] [--order given|free] [--time-limit S]
+    usage: ckc-bench plan FILE.json… [--generate chain:N|branching:N] [--budgets 0.9,0.8,…]
+                          [--order given|free] [--time-limit S]
     """
 
   var paths: [String] = []
+  /// Names of problems to make.
+  var generated: [String] = []
   /// Fractions of the peak of keeping everything.
   var budgets = [0.9, 0.8, 0.7, 0.6, 0.5]
   var order = RematOrder.free
@@ -35,6 +38,12 @@ struct PlanBenchArguments {
           throw BenchError(message: "--order takes 'given' or 'free', not '\(name)'")
         }
         self.order = order
+      case "--generate":
+        let name = rest.popFirst() ?? ""
+        guard name.contains(":") else {
+          throw BenchError(message: "--generate takes a name such as 'chain:1000', not '\(name)'")
+        }
+        generated.append(name)
       case "--time-limit":
         let text = rest.popFirst() ?? ""
         guard let seconds = Double(text), seconds >= 0, seconds.isFinite else {
@@ -48,6 +57,6 @@ struct PlanBenchArguments {
         paths.append(word)
       }
     }
-    if paths.isEmpty { throw BenchError(message: Self.usage) }
+    if paths.isEmpty && generated.isEmpty { throw BenchError(message: Self.usage) }
   }
 }

@@ -97,6 +97,7 @@ struct GraphJob {
     }
     options.maxOverhead = arguments.fraction(.maxOverhead)
     if let name = arguments.text(.strategy) { options.strategy = RematStrategy(rawValue: name)! }
+    if let effort = arguments.number(.effort) { options.effort = effort }
     if let seconds = arguments.number(.timeLimit) {
       var solving = SolveOptions()
       solving.setTimeLimit(seconds: seconds)

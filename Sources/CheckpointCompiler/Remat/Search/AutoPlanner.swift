@@ -66,22 +66,23 @@ struct AutoPlanner {
 
   // MARK: Construction
 
+  /// The three that reach the smallest budgets come first.
   private static let scores: [EvictionScore] = [
-    EvictionScore(distanceExponent: 1, countsMissingInputs: false),
-    EvictionScore(distanceExponent: 0, countsMissingInputs: false),
     EvictionScore(distanceExponent: 1, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: false),
     EvictionScore(distanceExponent: 0.5, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 0, countsMissingInputs: false),
     EvictionScore(distanceExponent: 0.5, countsMissingInputs: false),
     EvictionScore(distanceExponent: 1, countsMissingInputs: true, costExponent: 0.5),
     EvictionScore(distanceExponent: 1, countsMissingInputs: false, costExponent: 0),
   ]
 
-  /// Builds plans for one budget with every order and score, fewer for very large problems; true if
-  /// one fits.
+  /// Builds plans for one budget with every order and a number of scores, fewer for very large
+  /// problems; true if one fits and costs at most `costMax`.
   @discardableResult
-  private mutating func construct(_ budgetBytes: Int, costMax: Double = .infinity) -> Bool {
+  private mutating func construct(_ budgetBytes: Int, scoresMax: Int = 7, costMax: Double) -> Bool {
     let bases = bases
-    let scoreCount = size > 50_000 ? 2 : (size > 20_000 ? 4 : Self.scores.count)
+    let scoreCount = min(size > 50_000 ? 2 : (size > 10_000 ? 4 : Self.scores.count), scoresMax)
     let found = concurrentMap(bases.count * scoreCount, threadCount: threadCount) { index in
       EvictionSimulator.run(
         bases[index / scoreCount].graph, budgetBytes: budgetBytes,
@@ -118,13 +119,16 @@ struct AutoPlanner {
       record(base.graph.sqrtSequence(), of: base)
       record(base.graph.cheapSequence(), of: base)
     }
-    let roundsMax = size > 50_000 ? 4 : (size > 10_000 ? 8 : 16)
+    let roundsMax = size > 50_000 ? 6 : (size > 2000 ? 9 : 16)
+    let scoresMax = size > 2000 ? 3 : 7
+    // A plan of many times the cost is of no use, but takes long to build.
+    let costMax = 4 * max(1, bases[0].keepAll.cost)
     var low = floorBytes - 1
     var rounds = 0
     while let best = archive.plans.first, best.peakBytes - low > 1, rounds < roundsMax {
       // The low end first: many graphs reach their floor.
       let middle = rounds == 0 ? floorBytes : low + (best.peakBytes - low) / 2
-      if !construct(middle) { low = middle }
+      if !construct(middle, scoresMax: scoresMax, costMax: costMax) { low = middle }
       rounds += 1
     }
     let moves = effort.moves(share: SearchEffort.smallestShare)

@@ -327,7 +327,8 @@ struct RunSequence: ~Copyable {
     var isInvalid = [Bool](repeating: false, count: graph.nodeCount)
     for node in sequence {
       if isInvalid[Int(node)] { return false }
-      let range = Int(graph.invalidatedStart[Int(node)])..<Int(graph.invalidatedStart[Int(node) + 1])
+      let range =
+        Int(graph.invalidatedStart[Int(node)])..<Int(graph.invalidatedStart[Int(node) + 1])
       for slot in range { isInvalid[Int(graph.invalidated[slot])] = true }
     }
     return true

@@ -23,8 +23,8 @@ struct SearchEffort: Sendable {
     let nodes = Double(max(1, graph.nodeCount))
     let secondsPerMove = (0.25 + 0.2 * touches / nodes + 0.000225 * nodes) * 1e-6
     // Small graphs are done sooner.
-    let enough = 60_000 * nodes
-    moves = min(effort * Self.secondsPerEffort / secondsPerMove, enough)
+    moves = min(
+      effort * min(Self.secondsPerEffort / secondsPerMove, 300 * nodes), 60_000 * nodes)
   }
 
   /// How many moves a share of the work pays for; 0 if too few to be of use.

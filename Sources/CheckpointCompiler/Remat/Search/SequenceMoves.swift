@@ -71,7 +71,8 @@ extension SequenceSearch {
     for _ in 0..<8 {
       let isAfterPeak = peak + 1 < slotCount && random.index(below: 4) > 0
       let start =
-        isAfterPeak ? peak + 1 + random.index(below: slotCount - peak - 1)
+        isAfterPeak
+        ? peak + 1 + random.index(below: slotCount - peak - 1)
         : random.index(below: slotCount)
       let place = run(from: start)
       if place < 0 { continue }
@@ -81,7 +82,8 @@ extension SequenceSearch {
       guard isDroppable(value, before: place, peak: isAfterPeak ? peak : slotCount) else {
         continue
       }
-      return insert(Int(graph.valueNode[value]), before: place, peak: isAfterPeak ? peak : slotCount)
+      return insert(
+        Int(graph.valueNode[value]), before: place, peak: isAfterPeak ? peak : slotCount)
     }
     return false
   }
