@@ -44,7 +44,7 @@ struct AutoPlanner {
     let size = max(bases[0].graph.nodeCount, bases[0].graph.valueCount)
     ladder = BudgetLadder(
       topBytes: bases[0].keepAll.peakBytes,
-      count: size > 50_000 ? 10 : (size > 20_000 || effort < 0.1 ? 20 : 100))
+      count: size > 50_000 ? 10 : (size > 5000 || effort < 0.1 ? 20 : 100))
     for base in bases { record(base.graph.keepAllSequence(), of: base) }
   }
 
@@ -69,9 +69,9 @@ struct AutoPlanner {
   /// The three that reach the smallest budgets come first.
   private static let scores: [EvictionScore] = [
     EvictionScore(distanceExponent: 1, countsMissingInputs: true),
-    EvictionScore(distanceExponent: 1, countsMissingInputs: false),
-    EvictionScore(distanceExponent: 0.5, countsMissingInputs: true),
     EvictionScore(distanceExponent: 0, countsMissingInputs: false),
+    EvictionScore(distanceExponent: 0.5, countsMissingInputs: true),
+    EvictionScore(distanceExponent: 1, countsMissingInputs: false),
     EvictionScore(distanceExponent: 0.5, countsMissingInputs: false),
     EvictionScore(distanceExponent: 1, countsMissingInputs: true, costExponent: 0.5),
     EvictionScore(distanceExponent: 1, countsMissingInputs: false, costExponent: 0),
@@ -196,20 +196,22 @@ struct AutoPlanner {
 
   /// Improves the cheapest plan of a rung, in two rounds of two searches.
   private mutating func searchRung(_ rung: Int, moves: Int) {
-    let budgetBytes = ladder.bytes(rung)
-    let isMain = ladder.weight(rung) > 1
+    let goal = SequenceSearch.Goal(budgetBytes: ladder.bytes(rung), keepsOrder: keepsOrder)
+    // A plan of many repetitions may be the wrong end to start from; the other end is none, but it
+    // takes many moves from there.
+    let startsAnew = ladder.weight(rung) > 1 && moves > 100 * graph.nodeCount
     for round in 0..<2 {
-      guard let best = archive.best(within: budgetBytes), best.cost > leastCost else { return }
-      var cool = SequenceSearch.Goal(budgetBytes: budgetBytes, keepsOrder: keepsOrder)
+      guard let best = archive.best(within: goal.budgetBytes), best.cost > leastCost else { return }
+      let isAnew = startsAnew && round == 0
+      var hot = goal
+      hot.startTemperature = isAnew ? 3 : 1
+      var cool = goal
       cool.startTemperature = 0.1
-      var warm = cool
-      warm.startTemperature = 1
       let seed = UInt64(round * 2)
       search([
-        // A plan of many repetitions may be the wrong end to start from; the other end is none.
         Search(
-          start: isMain && round == 0 ? graph.keepAllSequence() : best.sequence,
-          moves: moves / 2, goal: warm, seed: seed),
+          start: isAnew ? graph.keepAllSequence() : best.sequence, moves: moves / 2, goal: hot,
+          seed: seed),
         Search(start: best.sequence, moves: moves / 2, goal: cool, seed: seed + 1),
       ])
     }

@@ -21,7 +21,7 @@ struct SearchEffort: Sendable {
   init(_ effort: Double, graph: RematGraph) {
     let touches = Double(graph.inputValues.count + graph.valueCount)
     let nodes = Double(max(1, graph.nodeCount))
-    let secondsPerMove = (0.25 + 0.2 * touches / nodes + 0.000225 * nodes) * 1e-6
+    let secondsPerMove = (0.3 + 0.25 * touches / nodes + 0.0002 * nodes) * 1e-6
     // Small graphs are done sooner.
     moves = min(
       effort * min(Self.secondsPerEffort / secondsPerMove, 300 * nodes), 60_000 * nodes)
@@ -44,7 +44,7 @@ struct BudgetLadder: Sendable {
 
   /// How much of the work a rung gets beside others.
   func weight(_ rung: Int) -> Double {
-    if rung * 10 % count == 0 { return 16 }
-    return rung * 20 % count == 0 ? 4 : 1
+    if rung * 10 % count == 0 { return 12 }
+    return rung * 20 % count == 0 ? 6 : 1
   }
 }

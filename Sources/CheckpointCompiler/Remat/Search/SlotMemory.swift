@@ -8,9 +8,9 @@
 
 /// Bytes in use per slot, some of the slots being empty.
 struct SlotMemory: ~Copyable {
-  private static let blockBits = 6
-  private static let blockLength = 1 << blockBits
-
+  /// The length of a block as a power of two.
+  private let blockBits: Int
+  private let blockLength: Int
   /// Number of slots, a multiple of the block length.
   let slotCount: Int
   private let blockCount: Int
@@ -27,8 +27,10 @@ struct SlotMemory: ~Copyable {
 
   /// Memory of at least `slotCount` empty slots.
   init(slotCount: Int, limitBytes: Int) {
-    blockCount = max(1, (slotCount + Self.blockLength - 1) >> Self.blockBits)
-    self.slotCount = blockCount << Self.blockBits
+    blockBits = slotCount < 1 << 15 ? 6 : (slotCount < 1 << 18 ? 8 : 10)
+    blockLength = 1 << blockBits
+    blockCount = max(1, (slotCount + blockLength - 1) >> blockBits)
+    self.slotCount = blockCount << blockBits
     self.limitBytes = limitBytes
     bytes = FixedBuffer(repeating: 0, count: self.slotCount)
     isOccupied = FixedBuffer(repeating: false, count: self.slotCount)
@@ -59,26 +61,26 @@ struct SlotMemory: ~Copyable {
   /// Says whether a slot counts.
   mutating func setOccupied(_ slot: Int, _ occupied: Bool) {
     isOccupied[slot] = occupied
-    markStale(slot >> Self.blockBits)
+    markStale(slot >> blockBits)
   }
 
   /// Adds to all slots from `start` up to, not including, `end`.
   mutating func add(_ amount: Int, from start: Int, to end: Int) {
     if start >= end { return }
-    let first = start >> Self.blockBits
-    let last = (end - 1) >> Self.blockBits
+    let first = start >> blockBits
+    let last = (end - 1) >> blockBits
     if first == last {
       cut(first, amount, start, end)
       return
     }
     var block = first
-    if start & (Self.blockLength - 1) != 0 {
-      cut(first, amount, start, (first + 1) << Self.blockBits)
+    if start & (blockLength - 1) != 0 {
+      cut(first, amount, start, (first + 1) << blockBits)
       block += 1
     }
     var stop = last + 1
-    if end & (Self.blockLength - 1) != 0 {
-      cut(last, amount, last << Self.blockBits, end)
+    if end & (blockLength - 1) != 0 {
+      cut(last, amount, last << blockBits, end)
       stop -= 1
     }
     while block < stop {
@@ -113,8 +115,8 @@ struct SlotMemory: ~Copyable {
       let limit = limitBytes &- blockBytes[block]
       var peak = Int.min / 4
       var excess = 0
-      let start = block << Self.blockBits
-      for slot in start..<start + Self.blockLength where isOccupied[slot] {
+      let start = block << blockBits
+      for slot in start..<start + blockLength where isOccupied[slot] {
         let inUse = bytes[slot]
         peak = max(peak, inUse)
         // Sums over many runs may exceed a word for the largest problems: they are cut off.
@@ -147,13 +149,13 @@ struct SlotMemory: ~Copyable {
     var best = 0
     for block in 1..<max(1, blockCount) where blockPeak[block] > blockPeak[best] { best = block }
     let peak = blockPeak[best] &- blockBytes[best]
-    let start = best << Self.blockBits
-    for slot in start..<start + Self.blockLength where isOccupied[slot] && bytes[slot] == peak {
+    let start = best << blockBits
+    for slot in start..<start + blockLength where isOccupied[slot] && bytes[slot] == peak {
       return slot
     }
     return start
   }
 
   /// Bytes in use at a slot.
-  func bytesInUse(at slot: Int) -> Int { bytes[slot] &+ blockBytes[slot >> Self.blockBits] }
+  func bytesInUse(at slot: Int) -> Int { bytes[slot] &+ blockBytes[slot >> blockBits] }
 }
