@@ -26,14 +26,18 @@ struct AutoPlanner {
   private let keepsOrder: Bool
   private let threadCount: Int
   /// The graph of the problem in another order.
-  private let makeGraph: ([Int32]) -> RematGraph
+  private let makeGraph: @Sendable ([Int32]) -> RematGraph
+  /// The rungs from the smallest peak to where nothing needs to be recomputed, known once the smallest
+  /// peak is, and how many of them are planned.
+  private var rungs: [Int] = []
+  private var plannedCount = 0
   /// What was found so far.
   private(set) var archive = PlanArchive()
 
   /// A planner over the given base orders; the first is the problem's own.
   init(
     bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool, threadCount: Int,
-    makeGraph: @escaping ([Int32]) -> RematGraph
+    makeGraph: @escaping @Sendable ([Int32]) -> RematGraph
   ) {
     self.bases = bases
     self.floorBytes = floorBytes
@@ -131,17 +135,13 @@ struct AutoPlanner {
       if !construct(middle, scoresMax: scoresMax, costMax: costMax) { low = middle }
       rounds += 1
     }
-    let moves = effort.moves(share: SearchEffort.smallestShare)
-    guard moves > 0, let smallest = archive.plans.first, smallest.peakBytes > floorBytes else {
+    searchSmallest()
+    guard let smallest = archive.plans.first, let free = archive.smallest(costing: leastCost) else {
       return
     }
-    let goal = SequenceSearch.Goal(
-      budgetBytes: smallest.peakBytes, lowersBudget: true, floorBytes: floorBytes,
-      keepsOrder: keepsOrder)
-    search([
-      Search(start: smallest.sequence, moves: moves, goal: goal, seed: 1),
-      Search(start: graph.keepAllSequence(), moves: moves, goal: goal, seed: 2),
-    ])
+    rungs = (1..<ladder.count).filter {
+      ladder.bytes($0) >= smallest.peakBytes && ladder.bytes($0) < free.peakBytes
+    }
   }
 
   // MARK: Search
@@ -171,22 +171,31 @@ struct AutoPlanner {
     return found
   }
 
-  /// Plans every rung up to `budgetBytes`.
-  mutating func climb(to budgetBytes: Int) {
-    guard let smallest = archive.plans.first,
-      let free = archive.smallest(costing: leastCost)
-    else { return }
-    // From some rung on, nothing needs to be recomputed.
-    let rungs = (1..<ladder.count).filter {
-      ladder.bytes($0) >= smallest.peakBytes && ladder.bytes($0) < free.peakBytes
+  private mutating func searchSmallest() {
+    let moves = effort.moves(share: SearchEffort.smallestShare)
+    guard moves > 0, let smallest = archive.plans.first, smallest.peakBytes > floorBytes else {
+      return
     }
+    let goal = SequenceSearch.Goal(
+      budgetBytes: smallest.peakBytes, lowersBudget: true, floorBytes: floorBytes,
+      keepsOrder: keepsOrder)
+    search([
+      Search(start: smallest.sequence, moves: moves, goal: goal, seed: 1),
+      Search(start: graph.keepAllSequence(), moves: moves, goal: goal, seed: 2),
+    ])
+  }
+
+  /// Plans every rung up to `budgetBytes` that is not planned yet.
+  mutating func climb(to budgetBytes: Int) {
     let weightSum = rungs.reduce(0.0) { $0 + ladder.weight($1) }
-    for rung in rungs where ladder.bytes(rung) <= budgetBytes {
-      let share = SearchEffort.ladderShare * ladder.weight(rung) / weightSum
+    while plannedCount < rungs.count, ladder.bytes(rungs[plannedCount]) <= budgetBytes {
+      let rung = rungs[plannedCount]
+      plannedCount += 1
       if size <= 200 || ladder.weight(rung) > 1 {
         let best = archive.best(within: ladder.bytes(rung))
         construct(ladder.bytes(rung), costMax: best?.cost ?? .infinity)
       }
+      let share = SearchEffort.ladderShare * ladder.weight(rung) / weightSum
       searchRung(rung, moves: effort.moves(share: share))
     }
   }
