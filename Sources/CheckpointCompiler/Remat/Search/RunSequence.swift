@@ -16,15 +16,15 @@ struct RunSequence: ~Copyable {
   let graph: RematGraph
   /// Whether first runs stay where they are.
   private let keepsFirstRuns: Bool
-  private let hasInvalidation: Bool
+  let hasInvalidation: Bool
   /// Per node, the nodes that invalidate it.
-  private let invalidators: [[Int32]]
+  let invalidators: [[Int32]]
 
   private let valueBytes: FixedBuffer<Int>
   private let isKept: FixedBuffer<Bool>
-  private let outputStart: FixedBuffer<Int32>
-  private let inputStart: FixedBuffer<Int32>
-  private let inputValues: FixedBuffer<Int32>
+  let outputStart: FixedBuffer<Int32>
+  let inputStart: FixedBuffer<Int32>
+  let inputValues: FixedBuffer<Int32>
   private let scratchBytes: FixedBuffer<Int>
   /// How often each node has to run.
   private let runsMin: FixedBuffer<Int32>
@@ -37,9 +37,8 @@ struct RunSequence: ~Copyable {
   private var memory: SlotMemory
   private(set) var touches: ValueTouches
   private let runCount: FixedBuffer<Int32>
-  /// Slots of runs that may be taken out, in no order, and where each slot stands among them.
-  private(set) var removable: [Int32] = []
-  private let removablePlace: FixedBuffer<Int32>
+  /// The runs that may be taken out, run counts alone considered.
+  private var removableSlots: SlotSet
   private var journal: [(slot: Int32, node: Int32, isIn: Bool)] = []
 
   /// Whether kept values count as live after their last touch; not while runs are put in anew.
@@ -81,7 +80,7 @@ struct RunSequence: ~Copyable {
     nodeAt = FixedBuffer(repeating: -1, count: memory.slotCount)
     hasOverwrites = graph.hasOverwrites
     savedBytes = FixedBuffer(repeating: 0, count: memory.slotCount)
-    removablePlace = FixedBuffer(repeating: -1, count: memory.slotCount)
+    removableSlots = SlotSet(slotCount: memory.slotCount)
     touches = ValueTouches(
       expected: (0..<graph.valueCount).map { Int32(graph.userRange(of: $0).count + 3) })
     runCount = FixedBuffer(repeating: 0, count: graph.nodeCount)
@@ -105,9 +104,8 @@ struct RunSequence: ~Copyable {
     memory.clear()
     nodeAt.fill(-1)
     savedBytes.fill(0)
-    removablePlace.fill(-1)
     runCount.fill(0)
-    removable.removeAll(keepingCapacity: true)
+    removableSlots.removeAll()
     count = 0
     totalCost = 0
     isSpread = false
@@ -160,7 +158,7 @@ struct RunSequence: ~Copyable {
   mutating func setCost(_ cost: Double) { totalCost = cost }
 
   /// Whether a value is read after its touch before `index`, or kept to the end.
-  private func isLive(_ value: Int, before index: Int) -> Bool {
+  func isLive(_ value: Int, before index: Int) -> Bool {
     index < touches.count(of: value)
       ? !touches.isMake(index, of: value) : isSpread && isKept[value]
   }
@@ -265,17 +263,7 @@ struct RunSequence: ~Copyable {
   }
 
   private mutating func setRemovable(_ slot: Int, _ isOn: Bool) {
-    let place = removablePlace[slot]
-    if isOn {
-      if place >= 0 { return }
-      removablePlace[slot] = Int32(removable.count)
-      removable.append(Int32(slot))
-    } else if place >= 0, let moved = removable.popLast() {
-      removablePlace[slot] = -1
-      if Int(moved) == slot { return }
-      removable[Int(place)] = moved
-      removablePlace[Int(moved)] = place
-    }
+    if isOn { removableSlots.insert(slot) } else { removableSlots.remove(slot) }
   }
 
   // MARK: Questions
@@ -284,84 +272,14 @@ struct RunSequence: ~Copyable {
   func node(at slot: Int) -> Int { Int(nodeAt[slot]) }
 
   /// Whether the run on a slot may be taken out, run counts alone considered.
-  func isRemovable(_ slot: Int) -> Bool { removablePlace[slot] >= 0 }
+  func isRemovable(_ slot: Int) -> Bool { removableSlots.contains(slot) }
+  /// The slots of such runs, in no particular order.
+  var removable: [Int32] { removableSlots.slots }
 
   /// The slots of the inputs of a node in the list of input values.
   func inputRange(of node: Int) -> Range<Int> { Int(inputStart[node])..<Int(inputStart[node + 1]) }
   /// The value of an input slot.
   func inputValue(_ input: Int) -> Int { Int(inputValues[input]) }
-
-  /// Whether all that reads what the run on `slot` makes has another run to read from.
-  func canRemove(at slot: Int) -> Bool {
-    let node = Int(nodeAt[slot])
-    for value in Int(outputStart[node])..<Int(outputStart[node + 1])
-    where touches.slot(0, of: value) == slot {
-      if touches.count(of: value) > 1, !touches.isMake(1, of: value) { return false }
-    }
-    return true
-  }
-
-  /// Whether the inputs of `node` are made before `slot`, and neither it nor what it invalidates
-  /// runs where it may not.
-  func canRun(_ node: Int, at slot: Int) -> Bool {
-    for input in Int(inputStart[node])..<Int(inputStart[node + 1]) {
-      let value = Int(inputValues[input])
-      if touches.count(of: value) == 0 || touches.slot(0, of: value) >= slot { return false }
-    }
-    if !hasInvalidation { return true }
-    for other in invalidators[node] {
-      let value = Int(outputStart[Int(other)])
-      if touches.count(of: value) > 0, touches.slot(0, of: value) < slot { return false }
-    }
-    for index in Int(graph.invalidatedStart[node])..<Int(graph.invalidatedStart[node + 1]) {
-      let value = Int(outputStart[Int(graph.invalidated[index])])
-      var last = touches.count(of: value) - 1
-      while last >= 0, !touches.isMake(last, of: value) { last -= 1 }
-      if last >= 0, touches.slot(last, of: value) > slot { return false }
-    }
-    return true
-  }
-
-  private func keepsInvalidations(_ sequence: [Int32]) -> Bool {
-    if !hasInvalidation { return true }
-    var isInvalid = [Bool](repeating: false, count: graph.nodeCount)
-    for node in sequence {
-      if isInvalid[Int(node)] { return false }
-      let range =
-        Int(graph.invalidatedStart[Int(node)])..<Int(graph.invalidatedStart[Int(node) + 1])
-      for slot in range { isInvalid[Int(graph.invalidated[slot])] = true }
-    }
-    return true
-  }
-
-  /// The slot before `slot` at which a value was touched last, or -1; and whether it is read at or
-  /// after `slot`, or kept, before it is made again.
-  func lastTouch(of value: Int, before slot: Int) -> (slot: Int, isLive: Bool) {
-    let index = touches.count(of: value, before: slot)
-    return (index > 0 ? touches.slot(index - 1, of: value) : -1, isLive(value, before: index))
-  }
-
-  /// The slots strictly between which the run on `slot` can move without a change of what reads
-  /// what.
-  func window(of slot: Int) -> (low: Int, high: Int) {
-    let node = Int(nodeAt[slot])
-    var low = -1
-    var high = slotCount
-    for input in Int(inputStart[node])..<Int(inputStart[node + 1]) {
-      let value = Int(inputValues[input])
-      var index = touches.count(of: value, before: slot) - 1
-      while index > 0, !touches.isMake(index, of: value) { index -= 1 }
-      if index >= 0 { low = max(low, touches.slot(index, of: value)) }
-    }
-    for value in Int(outputStart[node])..<Int(outputStart[node + 1]) {
-      let index = touches.count(of: value, before: slot)
-      if index > 0 { low = max(low, touches.slot(index - 1, of: value)) }
-      if index + 1 < touches.count(of: value) {
-        high = min(high, touches.slot(index + 1, of: value))
-      }
-    }
-    return (low, high)
-  }
 
   // MARK: Memory
 
