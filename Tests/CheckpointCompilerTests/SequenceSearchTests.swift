@@ -52,6 +52,34 @@ import Testing
     }
   }
 
+  @Test func searchedPlansKeepEveryBudgetAndCostNoMoreWithALargerOne() throws {
+    var plannedCount = 0
+    for seed in 40..<44 as Range<UInt64> {
+      let problem = try RematSamples.random(20, seed: seed)
+      let checker = RematChecker(problem)
+      let peak = solve(problem, options: SolveOptions(strategy: .none)).keepAllPeakBytes
+      for order in RematOrder.allCases {
+        var last = Double.infinity
+        for percent in stride(from: 51, through: 107, by: 7) {
+          let options = SolveOptions(
+            budgetBytes: peak * percent / 100, order: order, effort: 0.5)
+          let result = solve(problem, options: options)
+          let isWithin = result.status != .infeasible
+          #expect(isWithin == (result.peakBytes <= peak * percent / 100))
+          let figures = try checker.check(
+            result.schedule, budgetBytes: isWithin ? options.budgetBytes : nil)
+          #expect(figures.peakBytes == result.peakBytes)
+          #expect(isWithin || last == .infinity)
+          if !isWithin { continue }
+          #expect(result.cost <= last)
+          last = result.cost
+          plannedCount += 1
+        }
+      }
+    }
+    #expect(plannedCount > 20)
+  }
+
   @Test func oneThreadAndTwoGiveTheSamePlan() throws {
     for seed in 20..<26 as Range<UInt64> {
       let problem = try RematSamples.random(40, seed: seed)
