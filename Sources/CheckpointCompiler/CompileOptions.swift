@@ -64,6 +64,8 @@ public struct CompileOptions: Sendable {
   public var pins: [ValuePin]
   /// Amount of search; 1 is the default.
   public var effort: Double
+  /// The effort of the search for a plan where it differs: packing repeats, the search does not.
+  var searchEffort: Double?
   /// Measured nanoseconds by kernel key, in place of estimates.
   public var measuredNs: [String: Double]
   /// A plan made before, to be used as it is.
@@ -96,6 +98,13 @@ public struct CompileOptions: Sendable {
     self.measuredNs = measuredNs
     self.plan = plan
     self.lastStage = lastStage
+  }
+
+  /// Sets the effort to what takes about `seconds` on a common machine.
+  public mutating func setTimeLimit(seconds: Double) {
+    effort = max(0, seconds / 5)
+    // Two searches, of a graph that stores everything and of one that does not, are the rule.
+    searchEffort = max(0, seconds * 20)
   }
 }
 

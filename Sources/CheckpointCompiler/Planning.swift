@@ -52,8 +52,9 @@ struct Planner: Sendable {
       pins.append(RematPin(node: place.node, output: place.output, pin.choice))
     }
     self.pins = pins
-    search = PlanSearch(
-      priced.problem, options: SolveOptions(pins: pins, effort: effort ?? options.effort))
+    var searching = SolveOptions(pins: pins, effort: effort ?? options.effort)
+    searching.searchEffort = options.searchEffort
+    search = PlanSearch(priced.problem, options: searching)
   }
 
   /// The kernel that writes the value of a name, or the memory that the value shares.

@@ -11,9 +11,20 @@ enum PlanBench {
     print(
       row(
         "instance", "budget", "peak", "overhead %", "bound %", "gap %", "seconds", "status"))
+    var problems: [(name: String, problem: RematProblem)] = []
     for path in arguments.paths {
-      let problem = try read(path)
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      problems.append((name, try read(path)))
+    }
+    for name in arguments.generated {
+      guard let problem = try GeneratedProblem.problem(named: name) else {
+        throw BenchError(
+          message: "--generate takes 'chain:N' or 'branching:N', N from 4 to 1000000, not '\(name)'"
+        )
+      }
+      problems.append((name, problem))
+    }
+    for (name, problem) in problems {
       let keepAll = solve(problem, options: SolveOptions(strategy: .none, order: .given))
       for fraction in arguments.budgets {
         var options = SolveOptions(

@@ -6,11 +6,13 @@ import Foundation
 /// What is asked of the benchmark of the planner.
 struct PlanBenchArguments {
   static let usage = """
-    usage: ckc-bench plan FILE.json… [--budgets 0.9,0.8,…] [--order given|free] [--time-limit S]
-                          [--compare]
+    usage: ckc-bench plan FILE.json… [--generate chain:N|branching:N] [--budgets 0.9,0.8,…]
+                          [--order given|free] [--time-limit S] [--compare]
     """
 
   var paths: [String] = []
+  /// Names of problems to make.
+  var generated: [String] = []
   /// Fractions of the peak of keeping everything.
   var budgets = [0.9, 0.8, 0.7, 0.6, 0.5]
   var order = RematOrder.free
@@ -37,6 +39,12 @@ struct PlanBenchArguments {
           throw BenchError(message: "--order takes 'given' or 'free', not '\(name)'")
         }
         self.order = order
+      case "--generate":
+        let name = rest.popFirst() ?? ""
+        guard name.contains(":") else {
+          throw BenchError(message: "--generate takes a name such as 'chain:1000', not '\(name)'")
+        }
+        generated.append(name)
       case "--time-limit":
         let text = rest.popFirst() ?? ""
         guard let seconds = Double(text), seconds >= 0, seconds.isFinite else {
@@ -51,6 +59,6 @@ struct PlanBenchArguments {
         paths.append(word)
       }
     }
-    if paths.isEmpty { throw BenchError(message: Self.usage) }
+    if paths.isEmpty && generated.isEmpty { throw BenchError(message: Self.usage) }
   }
 }

@@ -97,11 +97,8 @@ struct GraphJob {
     }
     options.maxOverhead = arguments.fraction(.maxOverhead)
     if let name = arguments.text(.strategy) { options.strategy = RematStrategy(rawValue: name)! }
-    if let seconds = arguments.number(.timeLimit) {
-      var solving = SolveOptions()
-      solving.setTimeLimit(seconds: seconds)
-      options.effort = solving.effort
-    }
+    if let effort = arguments.number(.effort) { options.effort = effort }
+    if let seconds = arguments.number(.timeLimit) { options.setTimeLimit(seconds: seconds) }
     options.pins = try arguments.all(.pin).map(GraphJob.pin)
   }
 

@@ -1,57 +1,10 @@
-// The search over sequences: its incremental figures against full ones, and what it returns.
+// The search over sequences: what it returns.
 
 import Testing
 
 @testable import CheckpointCompiler
 
 @Suite struct SequenceSearchTests {
-  @Test func changesOfAProfileAgreeWithFullFigures() throws {
-    var acceptedCount = 0
-    for seed in 0..<30 as Range<UInt64> {
-      let problem = try RematSamples.random(24, seed: seed)
-      let graph = RematGraph(problem, order: BaseOrder.given(problem))
-      var generator = SeededGenerator(seed: seed)
-      guard
-        var profile = SequenceProfile(graph, sequence: graph.baseSequence, stepsMax: 80)
-      else {
-        Issue.record("the base sequence of seed \(seed) is refused")
-        continue
-      }
-      for _ in 0..<150 {
-        profile.resetCandidate()
-        let isValid: Bool
-        switch generator.index(below: 3) {
-        case 0 where profile.count < 78:
-          isValid = profile.insert(
-            generator.index(below: graph.nodeCount),
-            at: generator.index(below: profile.candidateCount + 1))
-        case 1:
-          let place = generator.index(below: profile.candidateCount)
-          let node = Int32(profile.candidateNode(at: place))
-          if profile.sequence.count(where: { $0 == node }) == 1 { continue }
-          isValid = profile.remove(at: place)
-        default:
-          let place = generator.index(below: profile.candidateCount)
-          let window = profile.window(of: place)
-          let node = profile.candidateNode(at: place)
-          isValid =
-            profile.remove(at: place, isMoved: true)
-            && profile.insert(
-              node, at: window.lowerBound + generator.index(below: window.count))
-        }
-        guard isValid else { continue }
-        let figures = profile.candidateFigures(budgetBytes: 50)
-        profile.acceptCandidate()
-        let sequence = profile.sequence
-        let full = try #require(graph.figures(of: sequence))
-        #expect(figures.peakBytes == full.peakBytes)
-        #expect(figures.peakPosition == full.peakPosition)
-        acceptedCount += 1
-      }
-    }
-    #expect(acceptedCount > 500)
-  }
-
   @Test func whatIsFoundRunsWithinTheBudget() throws {
     var improvedCount = 0
     for seed in 0..<12 as Range<UInt64> {
@@ -97,6 +50,65 @@ import Testing
       search.run(moves: moves)
       best = search.best
     }
+  }
+
+  @Test func searchedPlansKeepEveryBudgetAndCostNoMoreWithALargerOne() throws {
+    var plannedCount = 0
+    for seed in 40..<44 as Range<UInt64> {
+      let problem = try RematSamples.random(20, seed: seed)
+      let checker = RematChecker(problem)
+      let peak = solve(problem, options: SolveOptions(strategy: .none)).keepAllPeakBytes
+      for order in RematOrder.allCases {
+        var last = Double.infinity
+        for percent in stride(from: 51, through: 107, by: 7) {
+          let options = SolveOptions(
+            budgetBytes: peak * percent / 100, order: order, effort: 0.5)
+          let result = solve(problem, options: options)
+          let isWithin = result.status != .infeasible
+          #expect(isWithin == (result.peakBytes <= peak * percent / 100))
+          let figures = try checker.check(
+            result.schedule, budgetBytes: isWithin ? options.budgetBytes : nil)
+          #expect(figures.peakBytes == result.peakBytes)
+          #expect(isWithin || last == .infinity)
+          if !isWithin { continue }
+          #expect(result.cost <= last)
+          last = result.cost
+          plannedCount += 1
+        }
+      }
+    }
+    #expect(plannedCount > 20)
+  }
+
+  @Test func oneThreadAndTwoGiveTheSamePlan() throws {
+    for seed in 20..<26 as Range<UInt64> {
+      let problem = try RematSamples.random(40, seed: seed)
+      let peak = solve(problem, options: SolveOptions(strategy: .none)).keepAllPeakBytes
+      var options = SolveOptions(budgetBytes: peak * 3 / 4)
+      options.threadCount = 1
+      let alone = solve(problem, options: options)
+      options.threadCount = 2
+      #expect(solve(problem, options: options).json() == alone.json())
+      options.threadCount = 3
+      #expect(solve(problem, options: options).json() == alone.json())
+    }
+  }
+
+  @Test func pruningKeepsTheBudgetAndTakesUselessRunsOut() throws {
+    // The value of node 0 is made again although it may stay.
+    let problem = try RematSamples.chain(6)
+    let graph = RematGraph(problem, order: BaseOrder.given(problem))
+    var sequence = graph.baseSequence
+    sequence.insert(0, at: 10)
+    guard
+      var search = SequenceSearch(
+        graph, from: sequence, goal: .init(budgetBytes: 7), seed: 1)
+    else {
+      Issue.record("the sequence is refused")
+      return
+    }
+    search.prune()
+    #expect(search.best == graph.baseSequence)
   }
 
   @Test func annealingReachesTheOptimumOfSmallGraphs() throws {

@@ -83,9 +83,11 @@ public struct SolveOptions: Sendable {
   public var maxOverhead: Double?
   /// Decisions taken by the user.
   public var pins: [RematPin]
-  /// Amount of search; 1 is the default. The search counts its work, not time, so that the same
-  /// problem gives the same plan everywhere.
+  /// Amount of search; 1 is the default, 40 take about a second on two threads. The search counts its
+  /// work, not time, so that the same problem gives the same plan everywhere.
   public var effort: Double
+  /// Threads that the search may use; the plan is the same for any number.
+  public var threadCount = 2
   /// The effort of `auto` where it differs: the default is a small part of what is worth waiting for.
   var searchEffort: Double?
 

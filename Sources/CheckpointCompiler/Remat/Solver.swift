@@ -91,7 +91,8 @@ struct PlanSearch {
     }
     return AutoPlanner(
       bases: bases, floorBytes: floor.bytes, effort: options.searchEffort ?? options.effort,
-      keepsOrder: options.order == .given, makeGraph: pinnedGraph)
+      keepsOrder: options.order == .given, threadCount: options.threadCount,
+      makeGraph: pinnedGraph)
   }
 
   private func pinnedGraph(in order: [Int32]) -> RematGraph {

@@ -64,6 +64,7 @@ enum OptionName: String, CaseIterable, Sendable {
   case pin
   case planFile = "plan"
   case timeLimit = "time-limit"
+  case effort
   case costs
   case threads
   case target
@@ -148,6 +149,10 @@ extension OptionName {
       OptionDefinition(
         verbs: Verb.planning + [.solve, .pack], value: .number("SECONDS"),
         help: "stop searching for a better plan or packing after this long")
+    case .effort:
+      OptionDefinition(
+        verbs: [.compile, .plan, .solve], value: .number("N"),
+        help: "amount of search for a better plan; 1 unless given, 40 take about a second")
     case .costs:
       OptionDefinition(
         verbs: Verb.planning, value: .file("json"),

@@ -10,6 +10,7 @@ enum SolveVerb {
     }
     var options = SolveOptions()
     if arguments.text(.order) == "given" { options.order = .given }
+    if let effort = arguments.number(.effort) { options.effort = effort }
     if let seconds = arguments.number(.timeLimit) { options.setTimeLimit(seconds: seconds) }
     let isComparison = arguments.has(.compare)
     let format = arguments.text(.format) ?? (arguments.isJSON || !isComparison ? "json" : "text")
