@@ -200,6 +200,13 @@ struct Planner: Sendable {
     return (least, solution(plans[0], within: budgetBytes))
   }
 
+  /// The step that keeps everything but what is pinned to be recomputed.
+  func keepAllButPins() throws(CompileError) -> (step: PlannedStep, solution: SolveResult) {
+    let solution = CheckpointCompiler.solve(
+      priced.problem, options: SolveOptions(strategy: .none, pins: pins, effort: effort))
+    return (try step(solution.schedule.computations), solution)
+  }
+
   /// The smallest step of at most a cost.
   mutating func smallestStep(
     costing costMax: Double, within budgetBytes: Int?

@@ -49,14 +49,12 @@ struct VariantPlanner: Sendable {
         try planner.step(within: budgetBytes)
       }
     }
-    var costMax = keepAll.costNs
-    if let overhead = options.maxOverhead {
-      costMax *= 1 + max(0, overhead)
-    } else if !options.pins.isEmpty {
-      // What is pinned may cost more than keeping everything.
-      let plans = planners[0].plans(upTo: planners[0].keepAllPeakBytes)
-      costMax = max(costMax, plans.last?.cost ?? 0)
+    if options.maxOverhead == nil, !options.pins.isEmpty {
+      // Nothing but the pins asks for a change.
+      let answer = try first.keepAllButPins()
+      return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
+    let costMax = keepAll.costNs * (1 + max(0, options.maxOverhead ?? 0))
     return try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
       try planner.smallestStep(costing: costMax, within: budgetBytes)
     }
