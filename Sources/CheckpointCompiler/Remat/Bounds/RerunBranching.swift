@@ -1,0 +1,160 @@
+// Closes the gap between a staged relaxation and a cutoff, by cases.
+//
+// Method      A case says of some nodes that they never run again, or that they do and are paid for.
+//             The first makes their values fixed, the second adds their cost, and with either the
+//             multipliers prove more. The case with the lowest bound is split first, so that the
+//             lowest bound of all is a bound on the problem at any time. Where the order of first
+//             runs is given, cases that the relaxation cannot close go to `OrderedSearch`.
+// Cost        Iterations and states are counted as work, up to a limit.
+
+/// A proof by cases.
+struct RerunBranching {
+  /// One case.
+  struct Case {
+    var decided: [(node: Int, decision: RerunDecision)]
+    var bound: Double
+    /// The multipliers that prove the bound; nil if costs or a search do.
+    var multipliers: StagedMultipliers?
+    fileprivate var rowMultipliers: [Float] = []
+    fileprivate var branchNode = -1
+  }
+
+  private var dual: StagedDual
+  private let program: StagedProgram
+  private var method: PrimalDualMethod
+  private var exact: OrderedProof?
+  /// Extra cost to be proved: nothing above it is of use.
+  private(set) var cutoff: Double
+  private(set) var workLeft: Int
+  /// Cases that cannot be closed, or have not been yet.
+  private(set) var open: [Case] = []
+  /// Cases whose bound reaches the cutoff.
+  private(set) var closed: [Case] = []
+  /// A schedule below the first cutoff.
+  private(set) var found: (sequence: [Int32], extraCost: Double)?
+
+  /// - Parameters:
+  ///   - relaxation: What is to be proved on.
+  ///   - exact: What closes cases that have nothing left to split by.
+  init(_ relaxation: StagedRelaxation, exact: OrderedProof?, cutoff: Double, workMax: Int) {
+    dual = StagedDual(relaxation)
+    program = StagedProgram(dual)
+    method = PrimalDualMethod(program.program)
+    self.exact = exact
+    self.cutoff = cutoff
+    workLeft = workMax
+  }
+
+  /// The extra cost that is proved.
+  var bound: Double { open.reduce(cutoff) { min($0, $1.bound) } }
+
+  /// Works until the cutoff is proved or the limit is reached.
+  mutating func run() {
+    var root = Case(decided: [], bound: 0, multipliers: dual.zero)
+    root.rowMultipliers = [Float](repeating: 0, count: program.program.rowCount)
+    root = solved(root, rounds: 40)
+    place(root)
+    while workLeft > 0, let index = open.indices.min(by: { open[$0].bound < open[$1].bound }) {
+      let parent = open[index]
+      if parent.branchNode < 0 { return }
+      open.remove(at: index)
+      for decision in [RerunDecision.paid, .never] {
+        var child = parent
+        child.decided.append((parent.branchNode, decision))
+        place(solved(child, rounds: 6))
+      }
+    }
+  }
+
+  private mutating func place(_ item: Case) {
+    if item.bound >= cutoff { closed.append(item) } else { open.append(item) }
+  }
+
+  /// Finds multipliers for a case, and the node to split it by.
+  private mutating func solved(_ item: Case, rounds: Int) -> Case {
+    var item = item
+    dual.relaxation.decide(item.decided)
+    if dual.relaxation.paidCost >= cutoff {
+      item.bound = dual.relaxation.paidCost
+      item.multipliers = nil
+      return item
+    }
+    let parentBound = item.bound
+    var caseBound = -Double.infinity
+    let bounds = program.bounds(under: dual.relaxation)
+    method.restart(cost: bounds.cost, upper: bounds.upper, dual: item.rowMultipliers)
+    var sinceProgress = 0
+    for round in 0...rounds {
+      if round > 0 {
+        method.iterate(Self.iterations)
+        workLeft -= program.program.columns.count * 2 * Self.iterations
+      }
+      for rows in round == 0 ? [method.dual] : [method.dual, method.averageDual] {
+        let multipliers = program.multipliers(rows)
+        let value = dual.evaluate(multipliers)
+        if value > caseBound {
+          if value > caseBound + 0.01 * (cutoff - caseBound) { sinceProgress = 0 }
+          caseBound = value
+          item.multipliers = multipliers
+          item.rowMultipliers = rows.map { Float($0) }
+        }
+      }
+      sinceProgress += 1
+      if caseBound >= cutoff || workLeft <= 0 || sinceProgress > max(2, rounds / 4) { break }
+      method.restartIfCloser()
+    }
+    item.bound = max(parentBound, caseBound)
+    if item.bound >= cutoff { return item }
+    item.branchNode = branchNode(method.averagePrimal)
+    if item.branchNode < 0 { search(&item) }
+    return item
+  }
+
+  private static let iterations = 60
+  private static let searchWork = 50_000_000
+
+  /// The node whose runs are the most undecided and expensive.
+  private func branchNode(_ primal: [Double]) -> Int {
+    let relaxation = dual.relaxation
+    let reruns = program.reruns(primal)
+    var best = -1
+    var bestScore = -1.0
+    for node in reruns.indices where relaxation.decisions[node] == .open {
+      guard relaxation.runStages[node].upperBound > relaxation.windowEnd[node] + 1 else { continue }
+      let isOpen = relaxation.runStages[node].contains {
+        $0 > relaxation.windowEnd[node] && relaxation.cost(of: node, in: Int($0)) < .infinity
+      }
+      guard isOpen else { continue }
+      let score = relaxation.graph.cost[node] * min(reruns[node], 1)
+      if score > bestScore {
+        best = node
+        bestScore = score
+      }
+    }
+    return best
+  }
+
+  /// Tries to close a case by a search that relaxes nothing.
+  private mutating func search(_ item: inout Case) {
+    guard exact != nil else { return }
+    let never = item.decided.filter { $0.decision == .never }
+    var goal = cutoff
+    for _ in 0..<4 {
+      let outcome = exact!.prove(never, cutoff: goal, workMax: min(workLeft, Self.searchWork))
+      workLeft -= exact!.lastWork
+      switch outcome {
+      case .undecided: goal = (goal + item.bound) / 2
+      case .noneBelowCutoff:
+        item.bound = goal
+        item.multipliers = nil
+        return
+      case .optimum(let sequence, let extraCost):
+        found = (sequence, extraCost)
+        cutoff = min(cutoff, extraCost)
+        item.bound = extraCost
+        item.multipliers = nil
+        return
+      }
+    }
+  }
+}
