@@ -26,8 +26,8 @@ enum RematSamples {
     return try RematProblem(nodes: nodes)
   }
 
-  /// A layered graph with skips, several outputs, scratch, kept outputs, `once` nodes and updates
-  /// in place.
+  /// A layered graph with skips, several outputs, scratch, kept outputs, `once` nodes, updates in
+  /// place and outputs that may take the place of inputs.
   static func random(_ count: Int, seed: UInt64) throws -> RematProblem {
     var generator = SeededGenerator(seed: seed)
     var nodes: [RematProblem.Node] = []
@@ -51,6 +51,14 @@ enum RematSamples {
       if index > 4, generator.index(below: 15) == 0 {
         node.invalidates = [generator.index(below: index)]
         node.isOnce = true
+      }
+      for (position, input) in node.inputs.enumerated() where generator.index(below: 2) == 0 {
+        let output = generator.index(below: outputs)
+        let bytes = nodes[input.node].outputBytes[input.output]
+        if node.overwrites.allSatisfy({ $0.output != output }) { node.outputBytes[output] = bytes }
+        if node.outputBytes[output] == bytes {
+          node.overwrites.append(.init(output: output, input: position))
+        }
       }
       nodes.append(node)
     }
@@ -381,6 +389,40 @@ enum RematSamples {
     let figures = try RematChecker(problem()).check(schedule, budgetBytes: 9)
     #expect(figures == .init(peakBytes: 9, cost: 2))
     #expect(throws: Diagnostic.self) { try RematChecker(problem()).check(schedule, budgetBytes: 8) }
+  }
+
+  @Test func anOverwriteOfAnotherSizeIsRefused() {
+    let thrown = #expect(throws: Diagnostic.self) {
+      try RematProblem(nodes: [
+        .init(cost: 1, outputBytes: [4]),
+        .init(
+          cost: 1, outputBytes: [8], inputs: [.init(node: 0)],
+          overwrites: [.init(output: 0, input: 0)]),
+      ])
+    }
+    #expect(thrown?.message.contains("an input of another size") == true)
+  }
+
+  @Test func anOutputInThePlaceOfADyingInputCountsOnce() throws {
+    // d = a + b may be written over either, e = d + b over d or b.
+    let problem = try RematProblem(nodes: [
+      .init(cost: 1, outputBytes: [4]), .init(cost: 1, outputBytes: [4]),
+      .init(
+        cost: 1, outputBytes: [4], inputs: [.init(node: 0), .init(node: 1)],
+        overwrites: [.init(output: 0, input: 0), .init(output: 0, input: 1)]),
+      .init(
+        cost: 1, outputBytes: [4], inputs: [.init(node: 2), .init(node: 1)], keep: [true],
+        overwrites: [.init(output: 0, input: 0), .init(output: 0, input: 1)]),
+    ])
+    let result = solve(problem, options: SolveOptions(strategy: .none))
+    #expect(result.peakBytes == 8)
+    #expect(result.minimumBudgetLowerBound == 8)
+    _ = try RematChecker(problem).check(result.schedule, budgetBytes: 8)
+    // With an input of the first sum needed later, the sum has a place of its own.
+    var steps = result.schedule.steps
+    let place = try #require(steps.firstIndex(of: .free(node: 0, output: 0)))
+    steps.append(steps.remove(at: place))
+    #expect(try RematChecker(problem).check(Schedule(steps: steps)).peakBytes == 12)
   }
 
   @Test(

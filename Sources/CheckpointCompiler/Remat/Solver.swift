@@ -8,79 +8,114 @@
 /// - Complexity: Near-linear in nodes and reads per plan tried; the number of plans is bounded by
 ///   `effort`.
 public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions()) -> SolveResult {
-  var remarks: [String] = []
-  let given = BaseOrder.given(problem)
-  var graph = RematGraph(problem, order: given)
-  let pins = AppliedPins(options.pins, problem: problem, remarks: &remarks)
-  pins.apply(to: &graph, order: given)
-  let keepAll =
-    graph.figures(of: graph.baseSequence)
-    ?? SequenceFigures(peakBytes: 0, peakPosition: 0, cost: 0)
-  let budget = options.budgetBytes ?? problem.budgetBytes
-  let floor = graph.workingSetBytes
+  let search = PlanSearch(problem, options: options)
+  return search.result(from: search.archive(), within: search.budgetBytes)
+}
 
-  var archive = PlanArchive()
-  func record(_ sequence: [Int32]) {
-    guard let figures = graph.figures(of: sequence), graph.satisfiesRunCounts(sequence) else {
-      return
-    }
-    archive.add(
-      PlanArchive.Plan(
-        peakBytes: figures.peakBytes, cost: figures.cost, sequence: sequence))
+/// One problem and what is asked of it: plans, and the answer that one budget gets out of them.
+struct PlanSearch {
+  let problem: RematProblem
+  let options: SolveOptions
+  /// The budget asked for, if one was.
+  let budgetBytes: Int?
+  private let graph: RematGraph
+  private let pins: AppliedPins
+  private let keepAll: SequenceFigures
+  private let floor: (bytes: Int, node: Int)
+  private var remarks: [String] = []
+
+  init(_ problem: RematProblem, options: SolveOptions) {
+    self.problem = problem
+    self.options = options
+    budgetBytes = options.budgetBytes ?? problem.budgetBytes
+    let given = BaseOrder.given(problem)
+    var graph = RematGraph(problem, order: given)
+    pins = AppliedPins(options.pins, problem: problem, remarks: &remarks)
+    pins.apply(to: &graph, order: given)
+    keepAll =
+      graph.figures(of: graph.baseSequence)
+      ?? SequenceFigures(peakBytes: 0, peakPosition: 0, cost: 0)
+    floor = graph.workingSetBytes
+    self.graph = graph
   }
-  switch options.strategy {
-  case .none: record(graph.keepAllSequence())
-  case .sqrt: record(graph.sqrtSequence())
-  case .cheap: record(graph.cheapSequence())
-  case .auto:
+
+  /// The plans of the strategy, up to the budget if there is one.
+  func archive() -> PlanArchive {
+    switch options.strategy {
+    case .none: return archive(of: [graph.keepAllSequence()])
+    case .sqrt: return archive(of: [graph.sqrtSequence()])
+    case .cheap: return archive(of: [graph.cheapSequence()])
+    case .auto:
+      var planner = autoPlanner()
+      planner.searchOrder()
+      planner.findMinimum()
+      if let budgetBytes, options.maxOverhead == nil {
+        planner.climb(to: budgetBytes)
+      } else if options.maxOverhead != nil {
+        planner.climb(to: min(budgetBytes ?? .max, keepAll.peakBytes))
+      }
+      return planner.archive
+    }
+  }
+
+  private func archive(of sequences: [[Int32]]) -> PlanArchive {
+    var archive = PlanArchive()
+    for sequence in sequences {
+      guard let figures = graph.figures(of: sequence), graph.satisfiesRunCounts(sequence) else {
+        continue
+      }
+      archive.add(
+        PlanArchive.Plan(
+          peakBytes: figures.peakBytes, cost: figures.cost, sequence: sequence))
+    }
+    return archive
+  }
+
+  private func autoPlanner() -> AutoPlanner {
+    let given = BaseOrder.given(problem)
     var bases = [AutoPlanner.Base(graph: graph, order: given, keepAll: keepAll)]
     if options.order == .free {
       let order = BaseOrder.smallGrowth(problem)
-      var other = RematGraph(problem, order: order)
-      pins.apply(to: &other, order: order)
+      let other = pinnedGraph(in: order)
       if order != given, let figures = other.figures(of: other.baseSequence) {
         bases.append(AutoPlanner.Base(graph: other, order: order, keepAll: figures))
       }
     }
-    var planner = AutoPlanner(
+    return AutoPlanner(
       bases: bases, floorBytes: floor.bytes, effort: options.searchEffort ?? options.effort,
-      keepsOrder: options.order == .given
-    ) { order in
-      var graph = RematGraph(problem, order: order)
-      pins.apply(to: &graph, order: order)
-      return graph
-    }
-    planner.searchOrder()
-    planner.findMinimum()
-    if let budget, options.maxOverhead == nil {
-      planner.climb(to: budget)
-    } else if options.maxOverhead != nil {
-      planner.climb(to: min(budget ?? .max, keepAll.peakBytes))
-    }
-    archive = planner.archive
+      keepsOrder: options.order == .given, makeGraph: pinnedGraph)
   }
 
-  let chosen: PlanArchive.Plan?
-  if let overhead = options.maxOverhead {
-    let small = archive.smallest(costing: keepAll.cost * (1 + max(0, overhead)) + 1e-9)
-    chosen = small.flatMap { $0.peakBytes <= budget ?? .max ? $0 : nil }
-  } else {
-    chosen = archive.best(within: budget ?? .max)
+  private func pinnedGraph(in order: [Int32]) -> RematGraph {
+    var graph = RematGraph(problem, order: order)
+    pins.apply(to: &graph, order: order)
+    return graph
   }
-  let fallback = PlanArchive.Plan(
-    peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
-  let plan = chosen ?? archive.plans.first ?? fallback
-  var bound =
-    options.order == .given
-    ? graph.costBound(budgetBytes: budget ?? .max / 2) : graph.cost.reduce(0, +)
-  // Costs are added up in different orders: the last digits may differ.
-  let isOptimal = chosen != nil && options.maxOverhead == nil && plan.cost <= bound * (1 + 1e-12)
-  if chosen != nil { bound = min(bound, plan.cost) }
-  return SolveResult(
-    status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
-    budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,
-    keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost, lowerBound: bound,
-    minimumBudgetBytes: archive.plans.first?.peakBytes ?? keepAll.peakBytes,
-    minimumBudgetLowerBound: floor.bytes, minimumBudgetNode: floor.node,
-    schedule: Schedule(sequence: plan.sequence, of: graph), remarks: remarks)
+
+  /// The best of `archive` within a budget, with its figures.
+  func result(from archive: PlanArchive, within budget: Int?) -> SolveResult {
+    let chosen: PlanArchive.Plan?
+    if let overhead = options.maxOverhead {
+      let small = archive.smallest(costing: keepAll.cost * (1 + max(0, overhead)) + 1e-9)
+      chosen = small.flatMap { $0.peakBytes <= budget ?? .max ? $0 : nil }
+    } else {
+      chosen = archive.best(within: budget ?? .max)
+    }
+    let fallback = PlanArchive.Plan(
+      peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
+    let plan = chosen ?? archive.plans.first ?? fallback
+    var bound =
+      options.order == .given
+      ? graph.costBound(budgetBytes: budget ?? .max / 2) : graph.cost.reduce(0, +)
+    // Costs are added up in different orders: the last digits may differ.
+    let isOptimal = chosen != nil && options.maxOverhead == nil && plan.cost <= bound * (1 + 1e-12)
+    if chosen != nil { bound = min(bound, plan.cost) }
+    return SolveResult(
+      status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
+      budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,
+      keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost, lowerBound: bound,
+      minimumBudgetBytes: archive.plans.first?.peakBytes ?? keepAll.peakBytes,
+      minimumBudgetLowerBound: floor.bytes, minimumBudgetNode: floor.node,
+      schedule: Schedule(sequence: plan.sequence, of: graph), remarks: remarks)
+  }
 }

@@ -44,7 +44,9 @@ extension RematGraph {
 
   /// Cost of what must run again after `position`, at least.
   private func recomputationBound(at position: Int, budgetBytes: Int) -> Double {
-    var excess = outputBytes[position] + scratchBytes[position] - budgetBytes
+    var excess =
+      outputBytes[position] + scratchBytes[position] - overwrittenBytesMax(of: position)
+      - budgetBytes
     var isInput = [Bool](repeating: false, count: valueCount)
     for slot in inputRange(of: position) { isInput[Int(inputValues[slot])] = true }
     var candidates: [(cost: Double, bytes: Int)] = []

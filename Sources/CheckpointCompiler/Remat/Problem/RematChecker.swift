@@ -3,7 +3,8 @@
 // Rules       Every node runs at least once, a `once` node exactly once; inputs are resident when a
 //             node runs and its outputs are not; no node runs after one that invalidates it; memory
 //             in use, inputs, all outputs and scratch included, stays within the budget; every kept
-//             output is resident at the end; what is freed was resident.
+//             output is resident at the end; what is freed was resident. An output that may overwrite
+//             an input freed right after the run is not counted beside it, one output per input.
 // Cost        O(steps + values + inputs read).
 
 /// Checks schedules against their problem.
@@ -53,7 +54,8 @@ public struct RematChecker: Sendable {
           isResident[index][output] = true
           residentBytes += node.outputBytes[output]
         }
-        let inUse = residentBytes + node.scratchBytes
+        let inUse =
+          residentBytes + node.scratchBytes - overwrittenBytes(of: node, at: position, in: schedule)
         if let budgetBytes, inUse > budgetBytes {
           throw Diagnostic("\(place) needs \(inUse) bytes of a budget of \(budgetBytes)")
         }
@@ -87,5 +89,26 @@ public struct RematChecker: Sendable {
       }
     }
     return figures
+  }
+
+  /// Bytes of the outputs that the run at `position` writes over inputs freed before the next run.
+  private func overwrittenBytes(
+    of node: RematProblem.Node, at position: Int, in schedule: Schedule
+  ) -> Int {
+    if node.overwrites.isEmpty { return 0 }
+    var dying: [RematProblem.Input] = []
+    for step in schedule.steps[(position + 1)...] {
+      guard case .free(let other, let output) = step else { break }
+      dying.append(RematProblem.Input(node: other, output: output))
+    }
+    var written: [Int] = []
+    var bytes = 0
+    for pair in node.overwrites where !written.contains(pair.output) {
+      guard let place = dying.firstIndex(of: node.inputs[pair.input]) else { continue }
+      dying.remove(at: place)
+      written.append(pair.output)
+      bytes += node.outputBytes[pair.output]
+    }
+    return bytes
   }
 }

@@ -22,6 +22,19 @@ struct RematGraph: Sendable {
   /// Per node, the nodes that may not run after it.
   var invalidated: [Int32]
 
+  /// A pair of an output and an input whose place it may take.
+  struct Overwrite {
+    /// The input.
+    var input: Int32
+    /// The input among those of the node, and the output among its outputs, as bits.
+    var inputBit: UInt64
+    var outputBit: UInt64
+    /// The size of both.
+    var bytes: Int
+  }
+  private var overwriteStart: [Int32]
+  private var overwrites: [Overwrite]
+
   /// Nodes that a pin makes run at least twice.
   var runsTwice: [Bool]
   /// Per value, the position after which a pin drops it, or -1; empty without such pins.
@@ -47,6 +60,41 @@ struct RematGraph: Sendable {
   /// The slots of `users` of a value.
   func userRange(of value: Int) -> Range<Int> { Int(userStart[value])..<Int(userStart[value + 1]) }
 
+  /// The pairs of an output of a node and an input whose place it may take.
+  func overwrites(of node: Int) -> ArraySlice<Overwrite> {
+    overwrites[Int(overwriteStart[node])..<Int(overwriteStart[node + 1])]
+  }
+  /// Whether any node has such a pair.
+  var hasOverwrites: Bool { !overwrites.isEmpty }
+
+  /// Bytes of the outputs of `node` that take the place of inputs, `dies` saying which inputs are not
+  /// needed after the run.
+  @inline(__always)
+  func overwrittenBytes(of node: Int, dies: (Int) -> Bool) -> Int {
+    var takenInputs: UInt64 = 0
+    var takenOutputs: UInt64 = 0
+    var bytes = 0
+    for slot in Int(overwriteStart[node])..<Int(overwriteStart[node + 1]) {
+      let pair = overwrites[slot]
+      if takenInputs & pair.inputBit != 0 || takenOutputs & pair.outputBit != 0 { continue }
+      guard dies(Int(pair.input)) else { continue }
+      takenInputs |= pair.inputBit
+      takenOutputs |= pair.outputBit
+      bytes += pair.bytes
+    }
+    return bytes
+  }
+
+  /// The most bytes that outputs of `node` can save in the place of inputs, or more.
+  func overwrittenBytesMax(of node: Int) -> Int {
+    var seen: UInt64 = 0
+    return overwrites(of: node).reduce(0) { bytes, pair in
+      if seen & pair.outputBit != 0 { return bytes }
+      seen |= pair.outputBit
+      return bytes + pair.bytes
+    }
+  }
+
   /// The arrays of `problem` with its nodes in `order`, a topological order of their positions.
   init(_ problem: RematProblem, order: [Int32]) {
     let nodes = problem.nodes
@@ -63,6 +111,9 @@ struct RematGraph: Sendable {
     invalidatedStart = [0]
     invalidatedStart.reserveCapacity(nodes.count + 1)
     invalidated = []
+    overwriteStart = [0]
+    overwriteStart.reserveCapacity(nodes.count + 1)
+    overwrites = []
     outputStart = [0]
     outputStart.reserveCapacity(nodes.count + 1)
     valueBytes = []
@@ -89,7 +140,19 @@ struct RematGraph: Sendable {
     var lastReader = [Int32](repeating: -1, count: valueNode.count)
     var userCount = [Int32](repeating: 0, count: valueNode.count + 1)
     for (index, original) in order.enumerated() {
-      for input in nodes[Int(original)].inputs {
+      let node = nodes[Int(original)]
+      for pair in node.overwrites {
+        let input = node.inputs[pair.input]
+        // Two inputs may be the same value.
+        let first = node.inputs.firstIndex(of: input) ?? pair.input
+        overwrites.append(
+          Overwrite(
+            input: outputStart[Int(position[input.node])] + Int32(input.output),
+            inputBit: 1 << UInt64(first), outputBit: 1 << UInt64(pair.output),
+            bytes: node.outputBytes[pair.output]))
+      }
+      overwriteStart.append(Int32(overwrites.count))
+      for input in node.inputs {
         let value = outputStart[Int(position[input.node])] + Int32(input.output)
         if lastReader[Int(value)] == Int32(index) { continue }
         lastReader[Int(value)] = Int32(index)
@@ -119,7 +182,7 @@ struct RematGraph: Sendable {
   var workingSetBytes: (bytes: Int, node: Int) {
     var largest = (bytes: 0, node: 0)
     for node in 0..<nodeCount {
-      var bytes = outputBytes[node] + scratchBytes[node]
+      var bytes = outputBytes[node] + scratchBytes[node] - overwrittenBytesMax(of: node)
       for slot in inputRange(of: node) { bytes += valueBytes[Int(inputValues[slot])] }
       if bytes > largest.bytes { largest = (bytes, node) }
     }

@@ -3,7 +3,7 @@
 // Problem     Run every node at least once so that the memory in use never exceeds a budget, and
 //             pay as little as possible for running nodes again.
 // Memory      While a node runs: every resident value (its inputs among them), all its outputs
-//             and its scratch.
+//             and its scratch; an output written over an input that dies there counts once.
 // Invariants  Nodes stand in a topological order; byte counts add up without overflow.
 
 /// A graph of costs and sizes to be scheduled under a byte budget.
@@ -19,6 +19,22 @@ public struct RematProblem: Sendable, Equatable {
     public init(node: Int, output: Int = 0) {
       self.node = node
       self.output = output
+    }
+  }
+
+  /// An output that may be written over an input of the same size.
+  public struct Overwrite: Sendable, Hashable {
+    /// Positions are below this number.
+    public static let positionsMax = 64
+    /// Position among the outputs of the node.
+    public var output: Int
+    /// Position among the inputs of the node.
+    public var input: Int
+
+    /// Output `output` may take the place of input `input`.
+    public init(output: Int, input: Int) {
+      self.output = output
+      self.input = input
     }
   }
 
@@ -42,12 +58,16 @@ public struct RematProblem: Sendable, Equatable {
     public var isCheap: Bool?
     /// Nodes that may not run any more once this node has run, because it overwrites what they read.
     public var invalidates: [Int]
+    /// Which outputs may take the place of which inputs. In a run whose input is not needed after it,
+    /// the first pair listed that shares neither output nor input with one before it is used, and
+    /// the memory of that output is not counted beside that of the input.
+    public var overwrites: [Overwrite]
 
     /// A node; everything but its cost, outputs and inputs has a plain default.
     public init(
       name: String = "", cost: Double, outputBytes: [Int], inputs: [Input] = [],
       scratchBytes: Int = 0, keep: [Bool] = [], isOnce: Bool = false, isCheap: Bool? = nil,
-      invalidates: [Int] = []
+      invalidates: [Int] = [], overwrites: [Overwrite] = []
     ) {
       self.name = name
       self.cost = cost
@@ -58,6 +78,7 @@ public struct RematProblem: Sendable, Equatable {
       self.isOnce = isOnce
       self.isCheap = isCheap
       self.invalidates = invalidates
+      self.overwrites = overwrites
     }
 
     /// Whether an output must be resident at the end.
@@ -129,6 +150,21 @@ public struct RematProblem: Sendable, Equatable {
     }
     for other in node.invalidates where other < 0 || other >= index {
       return "it invalidates node \(other), which does not stand before it"
+    }
+    for pair in node.overwrites {
+      if !node.outputBytes.indices.contains(pair.output) {
+        return "'overwrites' names output \(pair.output) of \(node.outputBytes.count)"
+      }
+      if !node.inputs.indices.contains(pair.input) {
+        return "'overwrites' names input \(pair.input) of \(node.inputs.count)"
+      }
+      if max(pair.output, pair.input) >= Overwrite.positionsMax {
+        return "'overwrites' names a position of \(Overwrite.positionsMax) or more"
+      }
+      let input = node.inputs[pair.input]
+      if node.outputBytes[pair.output] != nodes[input.node].outputBytes[input.output] {
+        return "'overwrites' pairs output \(pair.output) with an input of another size"
+      }
     }
     return nil
   }

@@ -1,8 +1,9 @@
 // The text format of planning problems.
 //
 // Format      {"nodes":[{"name","cost","outputs":[bytes,…],"inputs":[[node,output],…],"scratch",
-//             "keep":[…],"once","cheap","invalidates":[node,…]},…],"budget":N}; `cost` and `outputs`
-//             are required, other keys are ignored.
+//             "keep":[…],"once","cheap","invalidates":[node,…],"overwrites":[[output,input],…]},…],
+//             "budget":N}; the second number of a pair in `overwrites` is a position in `inputs`;
+//             `cost` and `outputs` are required, other keys are ignored.
 
 extension RematProblem {
   /// Reads a problem from its JSON text.
@@ -53,15 +54,8 @@ extension RematProblem {
           node.outputBytes.append(try scanner.integer())
         }
       case "inputs":
-        try scanner.array { (scanner) throws(Diagnostic) in
-          _ = scanner.peek()
-          let at = scanner.position
-          var pair: [Int] = []
-          try scanner.array { (scanner) throws(Diagnostic) in pair.append(try scanner.integer()) }
-          guard pair.count == 2 else {
-            throw scanner.failure("an input is [node, output]", at: at)
-          }
-          node.inputs.append(Input(node: pair[0], output: pair[1]))
+        try pairs(&scanner, "an input is [node, output]") {
+          node.inputs.append(Input(node: $0, output: $1))
         }
       case "scratch": node.scratchBytes = try scanner.integer()
       case "keep":
@@ -75,12 +69,30 @@ extension RematProblem {
         try scanner.array { (scanner) throws(Diagnostic) in
           node.invalidates.append(try scanner.integer())
         }
+      case "overwrites":
+        try pairs(&scanner, "a pair of 'overwrites' is [output, input]") {
+          node.overwrites.append(Overwrite(output: $0, input: $1))
+        }
       default: try scanner.skipValue()
       }
     }
     if !hasCost { throw scanner.failure("a node has no \"cost\"", at: start) }
     if !hasOutputs { throw scanner.failure("a node has no \"outputs\"", at: start) }
     return node
+  }
+
+  /// Reads an array of pairs of integers; `rule` says what a pair is.
+  private static func pairs(
+    _ scanner: inout JSONScanner, _ rule: String, _ body: (Int, Int) -> Void
+  ) throws(Diagnostic) {
+    try scanner.array { (scanner) throws(Diagnostic) in
+      _ = scanner.peek()
+      let at = scanner.position
+      var pair: [Int] = []
+      try scanner.array { (scanner) throws(Diagnostic) in pair.append(try scanner.integer()) }
+      guard pair.count == 2 else { throw scanner.failure(rule, at: at) }
+      body(pair[0], pair[1])
+    }
   }
 
   /// The problem as JSON text, one node a line; keys at their defaults are left out.
@@ -99,6 +111,10 @@ extension RematProblem {
       if let isCheap = node.isCheap { out += ",\"cheap\":\(isCheap)" }
       if !node.invalidates.isEmpty {
         out += ",\"invalidates\":[\(node.invalidates.map(String.init).joined(separator: ","))]"
+      }
+      if !node.overwrites.isEmpty {
+        let pairs = node.overwrites.map { "[\($0.output),\($0.input)]" }
+        out += ",\"overwrites\":[\(pairs.joined(separator: ","))]"
       }
       out += index + 1 < nodes.count ? "},\n" : "}\n"
     }

@@ -83,16 +83,22 @@ extension RematGraph {
     let deaths = lastUses(in: sequence)
     guard let deaths else { return nil }
     var next = deaths.values.count
+    // Per value, the position at which it died last.
+    var deathOf = [Int](repeating: -1, count: hasOverwrites ? valueCount : 0)
     for position in sequence.indices {
       let node = Int(sequence[position])
       figures.cost += cost[node]
       residentBytes += outputBytes[node]
-      let inUse = residentBytes + scratchBytes[node]
+      let end = position + 1 < sequence.count ? deaths.starts[position + 1] : 0
+      var inUse = residentBytes + scratchBytes[node]
+      if hasOverwrites, !overwrites(of: node).isEmpty {
+        for slot in end..<next { deathOf[Int(deaths.values[slot])] = position }
+        inUse -= overwrittenBytes(of: node) { deathOf[$0] == position }
+      }
       if inUse > figures.peakBytes {
         figures.peakBytes = inUse
         figures.peakPosition = position
       }
-      let end = position + 1 < sequence.count ? deaths.starts[position + 1] : 0
       while next > end {
         next -= 1
         residentBytes -= valueBytes[Int(deaths.values[next])]

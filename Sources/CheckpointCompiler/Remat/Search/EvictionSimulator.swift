@@ -35,6 +35,8 @@ struct EvictionSimulator {
   private var residentBytes = 0
   private var now = 0
   private var isResident: [Bool]
+  /// A run wrote over the value, which is still needed: it is evicted once the run is done.
+  private var isOverwritten: [Bool]
   private var lockCount: [Int32]
   /// Slot of `users` of the next use in base order.
   private var cursor: [Int32]
@@ -60,6 +62,7 @@ struct EvictionSimulator {
     self.costMax = costMax
     let valueCount = graph.valueCount
     isResident = [Bool](repeating: false, count: valueCount)
+    isOverwritten = [Bool](repeating: false, count: valueCount)
     lockCount = [Int32](repeating: 0, count: valueCount)
     cursor = Array(graph.userStart.prefix(valueCount))
     pendingUserCount = [Int32](repeating: 0, count: valueCount)
@@ -135,6 +138,10 @@ struct EvictionSimulator {
   /// Drops a resident value that nothing needs any more; offers it for eviction otherwise.
   private mutating func settle(_ value: Int) {
     guard isResident[value], lockCount[value] == 0 else { return }
+    if isOverwritten[value] {
+      isOverwritten[value] = false
+      if isNeeded(value) { return evict(value) }
+    }
     if isNeeded(value) { offer(value) } else { release(value) }
   }
 
@@ -166,7 +173,7 @@ struct EvictionSimulator {
     // An output that is still resident dies here: this run makes it anew.
     for value in graph.outputs(of: node) where isResident[value] { release(value) }
     let needed = graph.outputBytes[node] + graph.scratchBytes[node]
-    if residentBytes + needed > budgetBytes, !makeRoom(for: needed) { return false }
+    if residentBytes + needed > budgetBytes, !makeRoom(for: needed, running: node) { return false }
     sequence.append(Int32(node))
     cost += graph.cost[node]
     if sequence.count > stepsMax || cost > costMax { return false }
@@ -263,6 +270,33 @@ struct EvictionSimulator {
     let time = nextUse(value)
     release(value)
     miss(value, at: time)
+  }
+
+  /// Makes room for `bytes` of outputs and scratch of `node`, less what it writes over dying inputs;
+  /// where nothing else is left, over inputs that are needed again.
+  private mutating func makeRoom(for bytes: Int, running node: Int) -> Bool {
+    let pairs = graph.overwrites(of: node)
+    if pairs.isEmpty { return makeRoom(for: bytes) }
+    let saved = graph.overwrittenBytes(of: node) { dies($0, after: node) }
+    if makeRoom(for: bytes - saved) { return true }
+    for pair in pairs {
+      let input = Int(pair.input)
+      guard lockCount[input] == 1, !dies(input, after: node), canEvict(input) else { continue }
+      isOverwritten[input] = true
+      let saved = graph.overwrittenBytes(of: node) { dies($0, after: node) || isOverwritten[$0] }
+      if residentBytes + bytes - saved <= budgetBytes { return true }
+    }
+    return false
+  }
+
+  /// Whether nothing but the run of `node` at hand needs an input of it.
+  private func dies(_ input: Int, after node: Int) -> Bool {
+    guard lockCount[input] == 1, !graph.isKept[input] else { return false }
+    let cursor = cursor[input]
+    let isLastUse =
+      cursor == graph.userStart[input + 1]
+      || (node == now && cursor + 1 == graph.userStart[input + 1])
+    return isLastUse && pendingUserCount[input] <= (missingOutputCount[node] > 0 ? 1 : 0)
   }
 
   private mutating func makeRoom(for bytes: Int) -> Bool {
