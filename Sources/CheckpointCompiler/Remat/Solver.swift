@@ -61,14 +61,18 @@ struct PlanSearch {
   private func archive(of sequences: [[Int32]]) -> PlanArchive {
     var archive = PlanArchive()
     for sequence in sequences {
-      guard let figures = graph.figures(of: sequence), graph.satisfiesRunCounts(sequence) else {
-        continue
-      }
-      archive.add(
-        PlanArchive.Plan(
-          peakBytes: figures.peakBytes, cost: figures.cost, sequence: sequence))
+      if let plan = plan(of: sequence) { archive.add(plan) }
     }
     return archive
+  }
+
+  /// The plan that runs `sequence`, if that is a schedule.
+  private func plan(of sequence: [Int32]) -> PlanArchive.Plan? {
+    guard let figures = graph.figures(of: sequence), graph.satisfiesRunCounts(sequence) else {
+      return nil
+    }
+    return PlanArchive.Plan(
+      peakBytes: figures.peakBytes, cost: figures.cost, sequence: sequence)
   }
 
   private func autoPlanner() -> AutoPlanner {
@@ -103,17 +107,23 @@ struct PlanSearch {
     }
     let fallback = PlanArchive.Plan(
       peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
-    let plan = chosen ?? archive.plans.first ?? fallback
-    var bound =
-      options.order == .given
-      ? graph.costBound(budgetBytes: budget ?? .max / 2) : graph.cost.reduce(0, +)
-    // Costs are added up in different orders: the last digits may differ.
-    let isOptimal = chosen != nil && options.maxOverhead == nil && plan.cost <= bound * (1 + 1e-12)
-    if chosen != nil { bound = min(bound, plan.cost) }
+    var plan = chosen ?? archive.plans.first ?? fallback
+    let bound = CostBound(
+      graph, budgetBytes: budget ?? .max / 2, keepsOrder: options.order == .given,
+      knownCost: chosen?.cost, effort: options.effort)
+    if options.maxOverhead == nil, let found = bound.found.flatMap(self.plan(of:)),
+      found.peakBytes <= budget ?? .max, found.cost < plan.cost
+    {
+      plan = found
+    }
+    let isOptimal =
+      chosen != nil && options.maxOverhead == nil
+      && plan.cost <= bound.cost * (1 + CostBound.tolerance)
     return SolveResult(
       status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
       budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,
-      keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost, lowerBound: bound,
+      keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost,
+      lowerBound: chosen == nil ? bound.cost : min(bound.cost, plan.cost),
       minimumBudgetBytes: archive.plans.first?.peakBytes ?? keepAll.peakBytes,
       minimumBudgetLowerBound: floor.bytes, minimumBudgetNode: floor.node,
       schedule: Schedule(sequence: plan.sequence, of: graph), remarks: remarks)

@@ -10,17 +10,24 @@ struct OrderedProof {
   private var method: PrimalDualMethod
   private let budgetBytes: Int
   private var rowMultipliers: [Float]
+  /// Work that a state looked at by the search stands for.
+  static let searchWeight = 30
   /// Work of the last answer.
   private(set) var lastWork = 0
 
-  init(_ graph: RematGraph, budgetBytes: Int, rootIterations: Int) {
+  init(_ graph: RematGraph, budgetBytes: Int) {
     let relaxation = StagedRelaxation(
       graph, moments: Array(0..<graph.nodeCount), keepsOrder: true, budgetBytes: budgetBytes)
     dual = StagedDual(relaxation)
     program = StagedProgram(dual)
     method = PrimalDualMethod(program.program)
     self.budgetBytes = budgetBytes
-    for _ in 0..<rootIterations / 100 {
+    rowMultipliers = []
+  }
+
+  /// Solves the relaxation without any decision, to start from.
+  private mutating func findRowMultipliers() {
+    for _ in 0..<15 {
       method.iterate(100)
       method.restartIfCloser()
     }
@@ -31,6 +38,7 @@ struct OrderedProof {
   mutating func prove(
     _ never: [(node: Int, decision: RerunDecision)], cutoff: Double, workMax: Int
   ) -> OrderedSearch.Outcome {
+    if rowMultipliers.isEmpty { findRowMultipliers() }
     dual.relaxation.decide(never)
     let bounds = program.bounds(under: dual.relaxation)
     method.restart(cost: bounds.cost, upper: bounds.upper, dual: rowMultipliers)
@@ -54,7 +62,7 @@ struct OrderedProof {
     _ = dual.evaluate(bestMultipliers)
     var search = OrderedSearch(dual, budgetBytes: budgetBytes, cutoff: cutoff, workMax: workMax)
     let outcome = search.run()
-    lastWork += (workMax - search.remainingWork) * 4
+    lastWork += (workMax - search.remainingWork) * Self.searchWeight
     return outcome
   }
 }

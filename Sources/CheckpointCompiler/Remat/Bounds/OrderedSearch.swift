@@ -7,8 +7,9 @@
 //             relaxation bound what is to come from any state, so that states which cannot stay
 //             below the cutoff are left out.
 // Result      If no schedule is below the cutoff, the cutoff is a bound; else the cheapest
-//             schedule is found, and it is optimal. Memory is looked at in every run: nothing is
-//             relaxed.
+//             schedule is found, and it is optimal. Memory is looked at in every run. One thing is
+//             relaxed: outputs that may overwrite inputs always do, though the input stays. Then the
+//             schedule found may not fit, and its cost is a bound.
 // Cost        The states looked at are counted, and the search gives up at a limit.
 // Source      A*: Hart, Nilsson, Raphael, 1968; bounds from multipliers for dynamic programs:
 //             Christofides, Mingozzi, Toth, "State-space relaxation", 1981.
@@ -98,8 +99,8 @@ struct OrderedSearch {
       queue = Array(0..<current.count)
       var head = 0
       while head < queue.count {
-        if workLeft <= 0 { return .undecided }
         expand(queue[head], stage)
+        if workLeft <= 0 { return .undecided }
         head += 1
       }
     }
@@ -153,10 +154,12 @@ struct OrderedSearch {
         missing += absence[value]
       }
     }
-    let remaining = max(current.remaining[state], stageBound[stage] + missing)
+    let bound = stageBound[stage] + missing
+    let remaining = max(current.remaining[state], bound)
     if cost + remaining >= cutoff { return }
+    let start = Start(state: state, stage: stage, bytes: bytes, bound: bound, remaining: remaining)
     if stage < graph.nodeCount {
-      tryRun(stage, from: state, stage: stage, bytes: bytes, remaining: remaining, isFirst: true)
+      tryRun(stage, from: start, isFirst: true)
     } else {
       var isComplete = true
       for value in usefulValues
@@ -168,82 +171,86 @@ struct OrderedSearch {
       }
     }
     for node in candidates where cost + graph.cost[node] < cutoff {
-      tryRun(node, from: state, stage: stage, bytes: bytes, remaining: remaining, isFirst: false)
+      tryRun(node, from: start, isFirst: false)
     }
   }
 
+  /// A state that runs are tried in.
+  private struct Start {
+    var state: Int
+    var stage: Int
+    var bytes: Int
+    /// What the prices say of the cost to come, and the best that is known of it.
+    var bound: Double
+    var remaining: Double
+  }
+
   /// Runs `node` in a state, after every set of drops that makes room for it.
-  private mutating func tryRun(
-    _ node: Int, from state: Int, stage: Int, bytes: Int, remaining: Double, isFirst: Bool
-  ) {
-    var set = Array(current.set(state))
+  private mutating func tryRun(_ node: Int, from start: Start, isFirst: Bool) {
+    let state = start.state
     for slot in graph.inputRange(of: node)
     where !current.contains(Int(graph.inputValues[slot]), in: state) { return }
-    var inUse = bytes
+    var inUse = start.bytes
     var cost = current.cost[state]
-    var remaining = remaining
+    // Dropping a value does not make the rest cheaper, and running a node not by more than its cost.
+    var remaining = start.remaining
+    var bound = start.bound
     if !isFirst {
       cost += graph.cost[node]
-      var gain = 0.0
+      remaining -= graph.cost[node]
       var isNew = false
       for value in graph.outputs(of: node) where isUseful[value] {
         if current.contains(value, in: state) {
           inUse -= graph.valueBytes[value]
         } else {
           isNew = true
-          gain += absence[value]
+          bound -= absence[value]
         }
       }
-      if !isNew { return }
-      // What was sure to come stays so, but for the run that has come now.
-      let known = remaining
-      remaining = gain == .infinity ? 0 : known - gain
-      remaining = max(remaining, known - graph.cost[node])
-      if cost + remaining >= cutoff { return }
+      if !isNew || cost + max(remaining, bound) >= cutoff { return }
     }
-    inUse += graph.outputBytes[node] + graph.scratchBytes[node]
+    inUse += graph.ownBytes(of: node)
+    var set = Array(current.set(state))
     let excess = inUse - budgetBytes
     if excess <= 0 {
-      finish(set, node, state, stage, cost: cost, remaining: remaining, isFirst: isFirst)
+      finish(set, node, start, cost: cost, remaining: max(remaining, bound), isFirst: isFirst)
       return
     }
     var droppable: [Int] = []
-    var available = 0
+    var behind = 0
     for value in usefulValues
     where current.contains(value, in: state) && graph.valueBytes[value] > 0
-      && cost + remaining + absence[value] < cutoff && Int(graph.valueNode[value]) != node
+      && cost + bound + absence[value] < cutoff && Int(graph.valueNode[value]) != node
       && !isInput(value, of: node)
     {
       droppable.append(value)
-      available += graph.valueBytes[value]
+      behind += graph.valueBytes[value]
     }
     workLeft -= droppable.count
-    // Depth-first over sets: the members by growing position, and after each of them the bytes
-    // missing, the bytes of all candidates behind it, and the bound.
+    // Depth-first over sets, their members by growing position; `missing` bytes are still to be
+    // dropped, and all candidates from `position` on have `behind`.
     var chosen: [Int] = []
     var missing = excess
-    var bound = remaining
     var position = 0
-    var behind = available
     while true {
       if position < droppable.count, behind >= missing, workLeft > 0 {
         let value = droppable[position]
+        let bytes = graph.valueBytes[value]
+        let bit: UInt64 = 1 << UInt64(value & 63)
         if cost + bound + absence[value] < cutoff {
           workLeft -= 1
-          if graph.valueBytes[value] >= missing {
-            set[value >> 6] &= ~(1 << UInt64(value & 63))
-            finish(
-              set, node, state, stage, cost: cost, remaining: bound + absence[value],
-              isFirst: isFirst)
-            set[value >> 6] |= 1 << UInt64(value & 63)
+          set[value >> 6] &= ~bit
+          if bytes >= missing {
+            let rest = max(remaining, bound + absence[value])
+            finish(set, node, start, cost: cost, remaining: rest, isFirst: isFirst)
+            set[value >> 6] |= bit
           } else {
             chosen.append(position)
-            missing -= graph.valueBytes[value]
+            missing -= bytes
             bound += absence[value]
-            set[value >> 6] &= ~(1 << UInt64(value & 63))
           }
         }
-        behind -= graph.valueBytes[value]
+        behind -= bytes
         position += 1
         continue
       }
@@ -267,12 +274,11 @@ struct OrderedSearch {
 
   /// Adds the state after a run.
   private mutating func finish(
-    _ before: [UInt64], _ node: Int, _ state: Int, _ stage: Int, cost: Double, remaining: Double,
-    isFirst: Bool
+    _ before: [UInt64], _ node: Int, _ start: Start, cost: Double, remaining: Double, isFirst: Bool
   ) {
     var set = before
     let record = Int32(records.count)
-    let nextStage = Int32(isFirst ? stage + 1 : stage)
+    let nextStage = Int32(isFirst ? start.stage + 1 : start.stage)
     for value in graph.outputs(of: node)
     where dual.relaxation.residentStages[value].contains(nextStage) {
       set[value >> 6] |= 1 << UInt64(value & 63)
@@ -289,6 +295,6 @@ struct OrderedSearch {
       }
       queue.append(added)
     }
-    records.append((Int32(node), current.record[state]))
+    records.append((Int32(node), current.record[start.state]))
   }
 }

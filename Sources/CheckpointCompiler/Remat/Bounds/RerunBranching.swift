@@ -13,8 +13,9 @@ struct RerunBranching {
   struct Case {
     var decided: [(node: Int, decision: RerunDecision)]
     var bound: Double
-    /// The multipliers that prove the bound; nil if costs or a search do.
-    var multipliers: StagedMultipliers?
+    /// What multipliers prove, and which.
+    var certifiedBound = 0.0
+    var certificate = BoundCertificate.Case()
     fileprivate var rowMultipliers: [Float] = []
     fileprivate var branchNode = -1
   }
@@ -25,7 +26,8 @@ struct RerunBranching {
   private var exact: OrderedProof?
   /// Extra cost to be proved: nothing above it is of use.
   private(set) var cutoff: Double
-  private(set) var workLeft: Int
+  private(set) var workLeft = 0
+  private var hasStarted = false
   /// Cases that cannot be closed, or have not been yet.
   private(set) var open: [Case] = []
   /// Cases whose bound reaches the cutoff.
@@ -36,24 +38,36 @@ struct RerunBranching {
   /// - Parameters:
   ///   - relaxation: What is to be proved on.
   ///   - exact: What closes cases that have nothing left to split by.
-  init(_ relaxation: StagedRelaxation, exact: OrderedProof?, cutoff: Double, workMax: Int) {
+  init(_ relaxation: StagedRelaxation, exact: OrderedProof?, cutoff: Double) {
     dual = StagedDual(relaxation)
     program = StagedProgram(dual)
     method = PrimalDualMethod(program.program)
     self.exact = exact
     self.cutoff = cutoff
-    workLeft = workMax
   }
 
   /// The extra cost that is proved.
-  var bound: Double { open.reduce(cutoff) { min($0, $1.bound) } }
+  var bound: Double { hasStarted ? open.reduce(cutoff) { min($0, $1.bound) } : 0 }
+  /// What multipliers alone prove, and the cases of the proof.
+  var certificate: (extraCost: Double, cases: [BoundCertificate.Case]) {
+    let cases = open + closed
+    return (cases.map(\.certifiedBound).min() ?? 0, cases.map(\.certificate))
+  }
+  /// Whether more work may prove more.
+  var canContinue: Bool {
+    guard let least = open.min(by: { $0.bound < $1.bound }) else { return !hasStarted }
+    return least.branchNode >= 0
+  }
 
-  /// Works until the cutoff is proved or the limit is reached.
-  mutating func run() {
-    var root = Case(decided: [], bound: 0, multipliers: dual.zero)
-    root.rowMultipliers = [Float](repeating: 0, count: program.program.rowCount)
-    root = solved(root, rounds: 40)
-    place(root)
+  /// Works until the cutoff is proved, nothing can be split, or `work` is used up.
+  mutating func run(work: Int) {
+    workLeft = work
+    if !hasStarted {
+      hasStarted = true
+      var root = Case(decided: [], bound: 0)
+      root.rowMultipliers = startMultipliers()
+      place(solved(root, rounds: 40))
+    }
     while workLeft > 0, let index = open.indices.min(by: { open[$0].bound < open[$1].bound }) {
       let parent = open[index]
       if parent.branchNode < 0 { return }
@@ -66,6 +80,33 @@ struct RerunBranching {
     }
   }
 
+  /// The best price of a byte that is the same at all moments, found by bisection on a
+  /// logarithmic scale.
+  private mutating func startMultipliers() -> [Float] {
+    let graph = dual.relaxation.graph
+    var best = dual.zero
+    var bestBound = dual.evaluate(best)
+    let bytes = graph.valueBytes.reduce(0, +)
+    guard bytes > 0 else { return program.rowMultipliers(best.bytePrice) }
+    let unit = graph.cost.reduce(0, +) / Double(bytes) / Double(dual.relaxation.moments.count)
+    var factor = 256.0
+    var center = 1.0
+    while factor > 1.05 {
+      for price in [center / factor, center, center * factor] {
+        var multipliers = dual.zero
+        for moment in multipliers.bytePrice.indices { multipliers.bytePrice[moment] = unit * price }
+        let bound = dual.evaluate(multipliers)
+        if bound > bestBound {
+          bestBound = bound
+          best = multipliers
+          center = price
+        }
+      }
+      factor = factor.squareRoot()
+    }
+    return program.rowMultipliers(best.bytePrice)
+  }
+
   private mutating func place(_ item: Case) {
     if item.bound >= cutoff { closed.append(item) } else { open.append(item) }
   }
@@ -74,13 +115,9 @@ struct RerunBranching {
   private mutating func solved(_ item: Case, rounds: Int) -> Case {
     var item = item
     dual.relaxation.decide(item.decided)
-    if dual.relaxation.paidCost >= cutoff {
-      item.bound = dual.relaxation.paidCost
-      item.multipliers = nil
-      return item
-    }
     let parentBound = item.bound
-    var caseBound = -Double.infinity
+    var best = dual.zero
+    var caseBound = dual.evaluate(best)
     let bounds = program.bounds(under: dual.relaxation)
     method.restart(cost: bounds.cost, upper: bounds.upper, dual: item.rowMultipliers)
     var sinceProgress = 0
@@ -89,13 +126,14 @@ struct RerunBranching {
         method.iterate(Self.iterations)
         workLeft -= program.program.columns.count * 2 * Self.iterations
       }
+      if caseBound >= cutoff { break }
       for rows in round == 0 ? [method.dual] : [method.dual, method.averageDual] {
         let multipliers = program.multipliers(rows)
         let value = dual.evaluate(multipliers)
         if value > caseBound {
           if value > caseBound + 0.01 * (cutoff - caseBound) { sinceProgress = 0 }
           caseBound = value
-          item.multipliers = multipliers
+          best = multipliers
           item.rowMultipliers = rows.map { Float($0) }
         }
       }
@@ -104,6 +142,8 @@ struct RerunBranching {
       method.restartIfCloser()
     }
     item.bound = max(parentBound, caseBound)
+    item.certifiedBound = caseBound
+    item.certificate = dual.certificateCase(item.decided, best)
     if item.bound >= cutoff { return item }
     item.branchNode = branchNode(method.averagePrimal)
     if item.branchNode < 0 { search(&item) }
@@ -111,7 +151,7 @@ struct RerunBranching {
   }
 
   private static let iterations = 60
-  private static let searchWork = 50_000_000
+  private static let searchWork = 2_000_000
 
   /// The node whose runs are the most undecided and expensive.
   private func branchNode(_ primal: [Double]) -> Int {
@@ -140,19 +180,17 @@ struct RerunBranching {
     let never = item.decided.filter { $0.decision == .never }
     var goal = cutoff
     for _ in 0..<4 {
-      let outcome = exact!.prove(never, cutoff: goal, workMax: min(workLeft, Self.searchWork))
+      let outcome = exact!.prove(never, cutoff: goal, workMax: min(workLeft / OrderedProof.searchWeight, Self.searchWork))
       workLeft -= exact!.lastWork
       switch outcome {
       case .undecided: goal = (goal + item.bound) / 2
       case .noneBelowCutoff:
         item.bound = goal
-        item.multipliers = nil
         return
       case .optimum(let sequence, let extraCost):
         found = (sequence, extraCost)
         cutoff = min(cutoff, extraCost)
         item.bound = extraCost
-        item.multipliers = nil
         return
       }
     }

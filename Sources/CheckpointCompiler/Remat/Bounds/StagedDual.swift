@@ -90,8 +90,9 @@ struct StagedDual {
     let graph = relaxation.graph
     var total = 0.0
     var magnitude = 0.0
-    // What the runs that read a value pay for it, per stage; negative infinity if one has to run.
+    // What the runs that read a value pay for it, per stage, and whether one of them has to run.
     var worth = [Double](repeating: 0, count: absentCost.count)
+    var isRead = [Bool](repeating: false, count: absentCost.count)
     var runCost: [Double] = []
     runCost.reserveCapacity(outputSlotStart.last ?? 0)
     for node in 0..<graph.nodeCount {
@@ -106,7 +107,7 @@ struct StagedDual {
           let value = Int(graph.inputValues[input])
           let place = stageStart[value] + stage - Int(relaxation.residentStages[value].lowerBound)
           if isMandatory {
-            worth[place] = .infinity
+            isRead[place] = true
           } else if price < .infinity {
             price += multipliers.inputPrice[slot]
             worth[place] += multipliers.inputPrice[slot]
@@ -118,7 +119,7 @@ struct StagedDual {
       }
     }
     for value in 0..<graph.valueCount {
-      let start = startCost(of: value, worth: worth, runCost: runCost, multipliers)
+      let start = startCost(of: value, worth, isRead, runCost, multipliers)
       total += start
       magnitude += abs(start)
     }
@@ -155,7 +156,8 @@ struct StagedDual {
 
   /// Fills the tables of one value, from its last stage to its first.
   private mutating func startCost(
-    of value: Int, worth: [Double], runCost: [Double], _ multipliers: StagedMultipliers
+    of value: Int, _ worth: [Double], _ isRead: [Bool], _ runCost: [Double],
+    _ multipliers: StagedMultipliers
   ) -> Double {
     let graph = relaxation.graph
     let stages = relaxation.residentStages[value]
@@ -172,14 +174,13 @@ struct StagedDual {
       var price = 0.0
       if stage < relaxation.moments.count {
         price = multipliers.bytePrice[stage] * Double(graph.valueBytes[value])
-        isNeeded = isRead(value, by: relaxation.moments[stage])
+        isNeeded = isInput(value, of: relaxation.moments[stage])
       } else {
         isNeeded = graph.isKept[value]
       }
-      let isRequired = isNeeded || worth[place] == .infinity
+      let isRequired = isNeeded || isRead[place]
       let hold = resident + price
-      var available = isNeeded ? hold : min(hold, absent)
-      if worth[place] != .infinity { available -= worth[place] }
+      let available = (isNeeded ? hold : min(hold, absent)) - worth[place]
       var made = Double.infinity
       if runStages.contains(stage32) {
         made = available
@@ -195,7 +196,7 @@ struct StagedDual {
     return relaxation.isFresh(value, in: Int(stages.lowerBound)) ? resident : absent
   }
 
-  private func isRead(_ value: Int, by node: Int) -> Bool {
+  private func isInput(_ value: Int, of node: Int) -> Bool {
     let graph = relaxation.graph
     for slot in graph.inputRange(of: node) where Int(graph.inputValues[slot]) == value {
       return true

@@ -181,6 +181,15 @@ struct StagedProgram {
     return result
   }
 
+  /// The multipliers of the rows that stand for the given prices of bytes and no others.
+  func rowMultipliers(_ bytePrice: [Double]) -> [Float] {
+    var rows = [Float](repeating: 0, count: program.rowCount)
+    for moment in bytePrice.indices where memoryRow[moment] >= 0 {
+      rows[memoryRow[moment]] = Float(bytePrice[moment] * byteScale[moment] / costScale)
+    }
+    return rows
+  }
+
   /// An output weighs what its readers and its residence pay.
   private func addWeights(
     of node: Int, _ rowMultipliers: [Double], to result: inout StagedMultipliers

@@ -152,7 +152,7 @@ struct StagedRelaxation {
 
   /// Whether an extra run fits in the budget beside what is known to be resident.
   private func hasRoom(for node: Int, in stage: Int) -> Bool {
-    var bytes = fixedBytes[stage] + graph.outputBytes[node] + graph.scratchBytes[node]
+    var bytes = fixedBytes[stage] + graph.ownBytes(of: node)
     for slot in graph.inputRange(of: node) {
       let value = Int(graph.inputValues[slot])
       if !isFixed(value, in: stage) { bytes += graph.valueBytes[value] }
@@ -191,7 +191,13 @@ struct StagedRelaxation {
 
   /// Bytes of the budget that are left for values while a moment runs; negative if there are none.
   func capacity(of moment: Int) -> Int {
-    let node = moments[moment]
-    return budgetBytes - graph.outputBytes[node] - graph.scratchBytes[node]
+    budgetBytes - graph.ownBytes(of: moments[moment])
+  }
+}
+
+extension RematGraph {
+  /// What a run needs beside its inputs, at least.
+  func ownBytes(of node: Int) -> Int {
+    outputBytes[node] + scratchBytes[node] - overwrittenBytesMax(of: node)
   }
 }
