@@ -21,7 +21,7 @@ struct PlanSearch {
   private let graph: RematGraph
   private let pins: AppliedPins
   private let keepAll: SequenceFigures
-  private let floor: (bytes: Int, node: Int)
+  private let floor: MinimumBudget
   private var remarks: [String] = []
 
   init(_ problem: RematProblem, options: SolveOptions) {
@@ -35,7 +35,7 @@ struct PlanSearch {
     keepAll =
       graph.figures(of: graph.baseSequence)
       ?? SequenceFigures(peakBytes: 0, peakPosition: 0, cost: 0)
-    floor = graph.workingSetBytes
+    floor = MinimumBudget(graph, keepsOrder: options.order == .given)
     self.graph = graph
   }
 
@@ -119,13 +119,30 @@ struct PlanSearch {
     let isOptimal =
       chosen != nil && options.maxOverhead == nil
       && plan.cost <= bound.cost * (1 + CostBound.tolerance)
+    let reached = archive.plans.first?.peakBytes ?? keepAll.peakBytes
     return SolveResult(
       status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
       budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,
       keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost,
       lowerBound: chosen == nil ? bound.cost : min(bound.cost, plan.cost),
-      minimumBudgetBytes: archive.plans.first?.peakBytes ?? keepAll.peakBytes,
-      minimumBudgetLowerBound: floor.bytes, minimumBudgetNode: floor.node,
-      schedule: Schedule(sequence: plan.sequence, of: graph), remarks: remarks)
+      minimumBudgetBytes: reached,
+      minimumBudgetLowerBound: floorBytes(reached: reached), minimumBudgetNode: floor.node,
+      minimumBudgetValues: floor.resident.map(value),
+      schedule: Schedule(sequence: plan.sequence, of: graph), certificate: bound.certificate,
+      remarks: remarks)
+  }
+
+  /// The bound on the smallest budget, improved by a search where that is quick.
+  private func floorBytes(reached: Int) -> Int {
+    guard reached > floor.bytes, options.strategy == .auto,
+      let search = TinySearch(graph, keepsOrder: options.order == .given),
+      let least = search.leastPeak(statesMax: CostBound.states(effort: options.effort))
+    else { return floor.bytes }
+    return max(floor.bytes, least)
+  }
+
+  private func value(_ index: Int) -> RematProblem.Input {
+    let node = Int(graph.valueNode[index])
+    return RematProblem.Input(node: node, output: index - Int(graph.outputStart[node]))
   }
 }

@@ -172,7 +172,9 @@ private struct Stages {
     for node in nodes.indices where isNever[node] {
       for (output, bytes) in nodes[node].outputBytes.enumerated() {
         let last = lastNeed(node, output)
-        if last > latest[node] { for stage in latest[node] + 1...last { fixedBytes[stage] += bytes } }
+        if last > latest[node] {
+          for stage in latest[node] + 1...last { fixedBytes[stage] += bytes }
+        }
       }
     }
     /// The cost of a run, without prices; nil if there is none.
@@ -223,7 +225,8 @@ private struct Stages {
           var isNeeded = node.keeps(output)
           if stage < count {
             price = item.bytePrices[stage] * Double(node.outputBytes[output])
-            isNeeded = inputs[certificate.moments[stage]].contains(.init(node: index, output: output))
+            isNeeded = inputs[certificate.moments[stage]].contains(
+              .init(node: index, output: output))
           }
           // The moment itself is no value at its own stage, nor before.
           if moment[index] >= stage {

@@ -58,8 +58,7 @@ struct CostBound {
     }
     guard let best = proofs.indices.max(by: isBehind) else { return }
     let proof = proofs[best].proof
-    guard proof.bound > 0 else { return }
-    cost = base + proof.bound
+    cost = base + max(0, proof.bound)
     found = proofs.compactMap(\.proof.found).min { $0.extraCost < $1.extraCost }?.sequence
     if proof.bound >= cutoff, found == nil, let knownCost { cost = knownCost }
     let certified = proof.certificate
@@ -68,10 +67,19 @@ struct CostBound {
         budgetBytes: budgetBytes, keepsOrder: keepsOrder, moments: proofs[best].moments,
         cases: certified.cases, cost: base + certified.extraCost)
     }
+    let isTight = proof.bound >= proof.cutoff
+    if !isTight, let search = TinySearch(graph, keepsOrder: keepsOrder),
+      let least = search.leastCost(
+        budgetBytes: budgetBytes, statesMax: Self.states(effort: effort)), least < .infinity
+    {
+      cost = max(cost, least)
+    }
   }
 
   /// Costs that differ by less than this part of the cost of running every node once are equal.
   static let tolerance = 1e-10
+  /// How many states of a tiny problem are looked at.
+  static func states(effort: Double) -> Int { Int(20_000 * min(1, effort)) }
   /// Work at effort 1, at most and per node and read.
   private static let workMax = 3e8
   private static let workPerRead = 1e6

@@ -105,7 +105,9 @@ struct OrderedSearch {
       }
     }
     var best = -1
-    for state in 0..<next.count where best < 0 || next.cost[state] < next.cost[best] { best = state }
+    for state in 0..<next.count where best < 0 || next.cost[state] < next.cost[best] {
+      best = state
+    }
     if best < 0 { return .noneBelowCutoff }
     var sequence: [Int32] = []
     var record = next.record[best]

@@ -180,7 +180,8 @@ struct RerunBranching {
     let never = item.decided.filter { $0.decision == .never }
     var goal = cutoff
     for _ in 0..<4 {
-      let outcome = exact!.prove(never, cutoff: goal, workMax: min(workLeft / OrderedProof.searchWeight, Self.searchWork))
+      let outcome = exact!.prove(
+        never, cutoff: goal, workMax: min(workLeft / OrderedProof.searchWeight, Self.searchWork))
       workLeft -= exact!.lastWork
       switch outcome {
       case .undecided: goal = (goal + item.bound) / 2
