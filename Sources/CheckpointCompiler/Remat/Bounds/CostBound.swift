@@ -30,8 +30,9 @@ struct CostBound {
     let tolerance = Self.tolerance * base
     let cutoff = (knownCost ?? 2 * base) - base - tolerance
     guard cutoff > 0, graph.nodeCount > 1 else { return }
+    if let once = graph.figures(of: graph.baseSequence), once.peakBytes <= budgetBytes { return }
     let size = Double(graph.nodeCount + graph.inputValues.count)
-    let work = Int(min(Self.workMax, Self.workPerRead * size) * min(effort, 4))
+    let work = Int(min(Self.workMax, Self.workPerPair * size * size) * min(effort, 4))
     var workLeft = work
     var proofs: [(moments: [Int], proof: RerunBranching)] = []
     let exact =
@@ -66,6 +67,7 @@ struct CostBound {
       certificate = BoundCertificate(
         budgetBytes: budgetBytes, keepsOrder: keepsOrder, moments: proofs[best].moments,
         cases: certified.cases, cost: base + certified.extraCost)
+      if knownCost == nil { cost = max(cost, base + certified.extraCost) }
     }
     let isTight = proof.bound >= proof.cutoff
     if !isTight, let search = TinySearch(graph, keepsOrder: keepsOrder),
@@ -79,10 +81,10 @@ struct CostBound {
   /// Costs that differ by less than this part of the cost of running every node once are equal.
   static let tolerance = 1e-10
   /// How many states of a tiny problem are looked at.
-  static func states(effort: Double) -> Int { Int(20_000 * min(1, effort)) }
-  /// Work at effort 1, at most and per node and read.
+  static func states(effort: Double) -> Int { Int(4000 * min(1, effort)) }
+  /// Work at effort 1, at most, and per pair of nodes and reads.
   private static let workMax = 3e8
-  private static let workPerRead = 1e6
+  private static let workPerPair = 2500.0
   /// Largest problem for which every node can be a moment.
   private static let exactNodesMax = 160
 }
