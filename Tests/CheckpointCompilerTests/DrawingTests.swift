@@ -33,8 +33,8 @@ import Testing
     let compilation = try PlanReportTests.compile()
     let drawing = try #require(compilation.timelineSVG())
     let reader = try read(drawing)
-    let before = try #require(compilation.keepAll).assignment.problem.buffers.count
-    let after = try #require(compilation.step).assignment.problem.buffers.count
+    let before = try #require(compilation.keepAll).assignment.tenants.count
+    let after = try #require(compilation.step).assignment.tenants.count
     // One title is that of the drawing.
     #expect(reader.elements["title"] == before + after + 1)
     for word in ["Everything kept", "This plan", "forward", "backward", "kept for backward"] {

@@ -13,7 +13,7 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
     "digits-cnn", "digits-mlp", "gpt", "joint-mlp", "lora", "resnet", "unet",
   ]
 
-  private func text(_ name: String) throws -> String {
+  static func text(_ name: String) throws -> String {
     try String(contentsOf: examples.appending(path: "\(name).ir"), encoding: .utf8)
   }
 
@@ -24,7 +24,7 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
 
   @Test(arguments: names)
   func examplesBecomeStepsWithUpdates(name: String) throws {
-    let text = try text(name)
+    let text = try Self.text(name)
     #expect(text.hasPrefix("// ") && text.contains("//   ckc "))
     let module = try moduleOf(text)
     var remarks: [Diagnostic] = []
@@ -48,7 +48,7 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
     var sources = SourceMap()
     let compilation = try Compiler(
       options: CompileOptions(optimizer: .adamw(weightDecay: 0.01), lastStage: .memory)
-    ).compile(Array(try text(name).utf8), fileName: name, sources: &sources)
+    ).compile(Array(try Self.text(name).utf8), fileName: name, sources: &sources)
     let step = try #require(compilation.step)
     for copy in step.storage.finalCopies {
       guard case .argument(let index) = copy.to else { continue }
@@ -59,7 +59,7 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
   /// The parameters and states of `@eval` are those of `@main`, by name and type.
   @Test(arguments: ["digits-cnn", "digits-mlp", "resnet"])
   func evaluationTakesWhatTrainingMakes(name: String) throws {
-    let text = try text(name)
+    let text = try Self.text(name)
     let main = try moduleOf(text).entry
     let eval = try moduleOf(text, entry: "eval").entry
     func kept(_ function: Function) -> [String] {
@@ -72,7 +72,7 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
 
   /// The gradients written out in `joint-mlp.ir` are slopes of its loss.
   @Test func theJointExampleHasTheDerivedGradients() throws {
-    let joint = try moduleOf(try text("joint-mlp"))
+    let joint = try moduleOf(try Self.text("joint-mlp"))
     var results = joint.entry.results
     let values = joint.entry.returnedValues
     #expect(results.count == 5 && values.count == 5)
@@ -101,7 +101,7 @@ private let examples = URL(filePath: #filePath).deletingLastPathComponent()
   private func goldenModule(_ name: String, _ dtype: DType) throws -> Module {
     let golden = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Golden/\(name).ir")
-    let example = try text(name)
+    let example = try Self.text(name)
     let main = try #require(example.range(of: "func @main(", from: example.startIndex))
     let text = example[..<main.lowerBound] + (try String(contentsOf: golden, encoding: .utf8))
     return try moduleOf(text.replacingOccurrences(of: "f32", with: dtype.name))

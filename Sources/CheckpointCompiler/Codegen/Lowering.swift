@@ -3,7 +3,9 @@
 // Sharing     Kernels that do the same work on the same dtypes and shapes are one function, however
 //             their values are called and wherever they lie. A recomputation therefore runs the very
 //             code of the original, and gives its bits.
-// Aliasing    A kernel sees each place as one parameter: an update in place reads and writes the same.
+// Aliasing    A kernel sees each place as one parameter: a result over an operand that dies, and an
+//             update in place, read and write the same. Where two values share a place is part of
+//             what makes two kernels the same.
 
 /// Lowers a planned function.
 ///
@@ -25,9 +27,13 @@ func lower(
     }
     let scratch = scratchBytes(of: kernel.op, in: function, target: target)
     var written: [(offset: Int, sizeBytes: Int)] = []
+    let readPlaces = kernel.reads.filter { function.type(of: $0).sizeBytes > 0 }
+      .map { storage.storage[$0] }
     for value in kernel.writes {
       let size = alignedBytes(function.type(of: value).sizeBytes)
-      if case .arena(let offset)? = storage.storage[value], size > 0 {
+      // What is written over an operand holds the operand until then.
+      let place = storage.storage[value]
+      if case .arena(let offset)? = place, size > 0, !readPlaces.contains(place) {
         written.append((offset, size))
       }
     }
@@ -62,6 +68,29 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
 }
 
 extension Function {
+  /// Proves on its loops that a kernel may write a result over a value that it reads.
+  ///
+  /// - Parameters:
+  ///   - operand: One of the roots that the kernel reads.
+  ///   - result: One of the values that it writes.
+  ///   - kernel: A kernel of the function.
+  ///   - order: The kernels of the function.
+  /// - Returns: Whether the loops read every element of the operand before they write it.
+  /// - Complexity: O(statements + loads · stores) of the lowered kernel.
+  func mayOverwrite(
+    _ operand: ValueID, with result: ValueID, in kernel: Kernel, order: KernelOrder
+  ) -> Bool {
+    // One buffer of the kernel has one dtype.
+    guard type(of: operand).dtype == type(of: result).dtype,
+      type(of: operand).sizeBytes == type(of: result).sizeBytes
+    else { return false }
+    var lowering = KernelLowering(self, kernel, order: order, storage: nil)
+    guard case .loops(let statements) = lowering.run().body,
+      let read = lowering.buffer(of: operand), let written = lowering.buffer(of: result)
+    else { return false }
+    return OverwriteProof.holds(for: statements, operand: read, result: written)
+  }
+
   /// The sum of products that an op is; nil where it is none.
   func contraction(of op: OpID) -> Contraction? {
     Contraction(signature(of: op), result: type(of: result(of: op)))
@@ -84,23 +113,33 @@ private struct KernelLowering {
   private let function: Function
   private let kernel: Kernel
   private let order: KernelOrder
-  private let storage: StoragePlan
+  /// nil puts every value into a buffer of its own.
+  private let storage: StoragePlan?
   private var buffers: [KernelBuffer] = []
   /// Where each buffer is.
   private(set) var places: [Storage] = []
   private var numbers: [Storage: Int] = [:]
 
-  init(_ function: Function, _ kernel: Kernel, order: KernelOrder, storage: StoragePlan) {
+  init(_ function: Function, _ kernel: Kernel, order: KernelOrder, storage: StoragePlan?) {
     self.function = function
     self.kernel = kernel
     self.order = order
     self.storage = storage
   }
 
+  /// Where a value is; without a plan, a place that no other root has.
+  private func place(of value: ValueID) -> Storage {
+    let root = order.root[value]
+    return storage.map { $0.storage[root]! } ?? .arena(offset: root.index)
+  }
+
+  /// The buffer of a root that the kernel reads or writes; nil where it has none.
+  func buffer(of root: ValueID) -> Int? { places.firstIndex(of: place(of: root)) }
+
   /// The buffer of a value outside the kernel; equal places have one buffer.
   private mutating func buffer(_ value: ValueID, isRead: Bool, isWritten: Bool) -> Int {
     let type = function.type(of: value)
-    let place = storage.storage[order.root[value]]!
+    let place = place(of: value)
     // An empty tensor may have the address of another.
     let isShared = type.elementCount > 0
     let number = isShared ? numbers[place, default: buffers.count] : buffers.count
@@ -125,7 +164,7 @@ private struct KernelLowering {
         // Both operands may be the same value; the contraction numbers them apart.
         buffers.append(
           KernelBuffer(dtype: function.type(of: operand).dtype, isRead: true, isWritten: false))
-        places.append(storage.storage[order.root[operand]]!)
+        places.append(place(of: operand))
       }
       _ = buffer(kernel.writes[0], isRead: false, isWritten: true)
       body = .contraction(function.contraction(of: op)!)

@@ -97,6 +97,20 @@ public struct PlacementProblem: Sendable, Equatable {
     return largest
   }
 
+  /// The sizes alive at each of the steps `0..<steps`, which hold all lives. O(n + steps).
+  func liveBytes(steps: Int) -> [Int] {
+    var change = Array(repeating: 0, count: steps + 1)
+    for index in buffers.indices {
+      change[buffers[index].lower] += paddedBytes(index)
+      change[buffers[index].upper] -= paddedBytes(index)
+    }
+    var live = 0
+    return change.dropLast().map { difference in
+      live += difference
+      return live
+    }
+  }
+
   /// The CSV text of the problem, with an `offset` column if a plan is given.
   public func csv(plan: MemoryPlan? = nil) -> String {
     var out = plan == nil ? "id,lower,upper,size\n" : "id,lower,upper,size,offset\n"

@@ -128,12 +128,18 @@ extension PlannedStep {
         "isRecomputation": .bool(function.isRecomputation(kernel.op)),
       ]
     }
-    let buffers = assignment.problem.buffers.enumerated().map { index, buffer -> JSONValue in
-      [
-        "name": .string(buffer.name), "lower": .integer(buffer.lower),
-        "upper": .integer(buffer.upper), "sizeBytes": .integer(buffer.sizeBytes),
-        "offset": .integer(packed.offsets[index]),
+    let buffers = assignment.tenants.map { tenant -> JSONValue in
+      var members = [
+        JSONMember("name", .string(tenant.life.name)),
+        JSONMember("lower", .integer(tenant.life.lower)),
+        JSONMember("upper", .integer(tenant.life.upper)),
+        JSONMember("sizeBytes", .integer(tenant.life.sizeBytes)),
+        JSONMember("offset", .integer(packed.offsets[tenant.buffer])),
       ]
+      if let old = tenant.predecessor {
+        members.append(JSONMember("overwrites", .string(assignment.tenants[old].life.name)))
+      }
+      return .object(members)
     }
     return [
       JSONMember("arenaBytes", .integer(arenaBytes)),

@@ -36,8 +36,8 @@ private struct GraphDOT {
   init(_ step: PlannedStep, of compilation: Compilation) {
     self.init(step.function)
     let timeline = MemoryTimeline(step, of: compilation)
-    for (content, block) in zip(step.assignment.contents, timeline.blocks) {
-      if case .value(let value) = content { roles[value] = block.role }
+    for (tenant, block) in zip(step.assignment.tenants, timeline.blocks) {
+      if case .value(let value) = tenant.content { roles[value] = block.role }
     }
   }
 

@@ -30,7 +30,8 @@ struct MemoryTimeline: Sendable {
     }
   }
 
-  /// One buffer: alive over `lower..<upper`, at `offset..<offset + sizeBytes`.
+  /// One buffer: alive over `lower..<upper`, at `offset..<offset + sizeBytes`. A value that another
+  /// is written over ends where that one begins.
   struct Block: Sendable {
     var name: String
     /// The type of the value; empty for scratch.
@@ -81,12 +82,13 @@ struct MemoryTimeline: Sendable {
     costNs = step.costNs
     blocks = []
     let types = function
-    for (index, buffer) in step.assignment.problem.buffers.enumerated() {
+    for tenant in step.assignment.tenants {
+      let buffer = tenant.life
       var type = ""
       var role = Role.scratch
-      if case .value(let value) = step.assignment.contents[index] {
+      if case .value(let value) = tenant.content {
         type = types.type(of: value).description
-        let key = step.key(ofBuffer: index, byName: byName) ?? ""
+        let key = step.key(of: tenant, byName: byName) ?? ""
         if again[buffer.lower] {
           role = .recomputed
         } else if let recomputed = isRecomputed[key] {
@@ -97,8 +99,9 @@ struct MemoryTimeline: Sendable {
       }
       blocks.append(
         Block(
-          name: outsideName(buffer.name), type: type, role: role, lower: buffer.lower,
-          upper: buffer.upper, offset: step.packed.offsets[index], sizeBytes: buffer.sizeBytes))
+          name: outsideName(buffer.name), type: type, role: role, lower: tenant.occupied.lowerBound,
+          upper: tenant.occupied.upperBound, offset: step.packed.offsets[tenant.buffer],
+          sizeBytes: buffer.sizeBytes))
     }
   }
 }

@@ -18,13 +18,13 @@ extension Compilation {
 extension PlannedStep {
   /// Every buffer of the arena, one a line, as comments of the IR.
   var bufferTable: String {
-    let buffers = assignment.problem.buffers
+    let tenants = assignment.tenants
     var rows: [[String]] = [["offset", "bytes", "kernels", "buffer"]]
-    for index in buffers.indices {
-      let buffer = buffers[index]
+    for tenant in tenants {
+      let over = tenant.predecessor.map { ", written over %\(tenants[$0].life.name)" } ?? ""
       rows.append([
-        "\(packed.offsets[index])", "\(buffer.sizeBytes)",
-        "\(buffer.lower)…\(buffer.upper - 1)", "%\(buffer.name)",
+        "\(packed.offsets[tenant.buffer])", "\(tenant.life.sizeBytes)",
+        "\(tenant.life.lower)…\(tenant.life.upper - 1)", "%\(tenant.life.name)\(over)",
       ])
     }
     var text = "// arena: \(arenaBytes) bytes, \(peakLiveBytes) of them alive at the peak\n"

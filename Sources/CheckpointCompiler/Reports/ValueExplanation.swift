@@ -138,10 +138,9 @@ extension Compilation {
 extension PlannedStep {
   /// Where a value is in memory, as kernels of this step.
   fileprivate func lives(ofKey wanted: String) -> [ValueExplanation.Life] {
-    assignment.problem.buffers.indices.filter { key(ofBuffer: $0, byName: false) == wanted }.map {
-      let buffer = assignment.problem.buffers[$0]
-      return ValueExplanation.Life(
-        from: buffer.lower, through: min(buffer.upper, assignment.order.kernels.count) - 1)
+    assignment.tenants.filter { key(of: $0, byName: false) == wanted }.map {
+      ValueExplanation.Life(
+        from: $0.life.lower, through: min($0.life.upper, assignment.order.kernels.count) - 1)
     }
   }
 }

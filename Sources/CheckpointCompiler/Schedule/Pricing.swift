@@ -58,8 +58,30 @@ func priced(_ function: Function, costs: CostModel) throws(Diagnostic) -> Priced
     // One kernel may update a parameter and the state of its optimizer.
     nodes[update.kernel].invalidates += update.readers
   }
+  for (node, kernel) in order.kernels.enumerated() {
+    nodes[node].overwrites = overwrites(of: node, kernel, function, order, producer, nodes)
+  }
   return PricedFunction(
     function: function, order: order, problem: try RematProblem(nodes: nodes))
+}
+
+/// The outputs of a node that may take the place of an input, as both lie in the arena.
+private func overwrites(
+  of node: Int, _ kernel: Kernel, _ function: Function, _ order: KernelOrder,
+  _ producer: [ValueID: RematProblem.Input], _ nodes: [RematProblem.Node]
+) -> [RematProblem.Overwrite] {
+  let sizes = nodes[node].outputBytes
+  let inputs = nodes[node].inputs
+  let inputSizes = inputs.map { nodes[$0.node].outputBytes[$0.output] }
+  guard sizes.contains(where: { $0 > 0 && inputSizes.contains($0) }) else { return [] }
+  return function.inPlaceOutputs(of: kernel, order: order).compactMap { pair in
+    guard let source = producer[kernel.reads[pair.input]],
+      let input = inputs.firstIndex(of: source),
+      sizes[pair.output] > 0, sizes[pair.output] == inputSizes[input],
+      max(pair.output, input) < RematProblem.Overwrite.positionsMax
+    else { return nil }
+    return RematProblem.Overwrite(output: pair.output, input: input)
+  }
 }
 
 extension Function {

@@ -3,10 +3,13 @@
 // Life        From the kernel that writes a value up to the last kernel that reads it or a view of
 //             it; results that are copied at the end live until then. Scratch lives while its
 //             kernel runs.
+// In place    A value that a kernel may write over one that it reads for the last time goes on in
+//             the buffer of that one: results in order, each over the first operand that is free.
+//             So a chain of values over each other is one buffer of the packer.
 
 /// The buffers of a final function as a packing problem, and what is decided without packing.
 struct StorageAssignment: Sendable {
-  /// What a buffer holds.
+  /// What the arena holds.
   enum Content: Hashable, Sendable {
     /// A value of a kernel.
     case value(ValueID)
@@ -14,14 +17,33 @@ struct StorageAssignment: Sendable {
     case scratch(OpID)
   }
 
+  /// A value or scratch in the arena.
+  struct Tenant: Sendable {
+    /// What it is.
+    var content: Content
+    /// Its name, its size, and its life: from the kernel that writes it to the last that reads it.
+    var life: PlacementProblem.Buffer
+    /// The buffer of the packing problem that it is in.
+    var buffer: Int
+    /// The tenant that the last kernel that reads this one writes over it.
+    var successor: Int?
+    /// The tenant that it was written over.
+    var predecessor: Int?
+
+    /// The kernels at which the memory is its own: a kernel that writes over it is the successor's.
+    var occupied: Range<Int> {
+      life.lower..<(successor == nil ? life.upper : life.upper - 1)
+    }
+  }
+
   /// The final function.
   let function: Function
   /// Its kernels.
   let order: KernelOrder
-  /// What each buffer of `problem` holds.
-  private(set) var contents: [Content] = []
+  /// What is in the arena, in the order in which it is written.
+  private(set) var tenants: [Tenant] = []
   /// The buffers, alive from one kernel to another.
-  let problem: PlacementProblem
+  private(set) var problem: PlacementProblem
   /// Values that live outside the arena.
   private var fixed: [ValueID: Storage] = [:]
   private var finalCopies: [FinalCopy] = []
@@ -30,6 +52,7 @@ struct StorageAssignment: Sendable {
   init(_ function: Function, target: Target) throws(Diagnostic) {
     self.function = function
     order = KernelOrder(function)
+    problem = try PlacementProblem(buffers: [], alignmentBytes: arenaAlignmentBytes)
     for (index, argument) in function.arguments.enumerated() {
       fixed[argument.value] = .argument(index)
     }
@@ -47,31 +70,99 @@ struct StorageAssignment: Sendable {
     for (step, kernel) in order.kernels.enumerated() {
       for value in kernel.reads { lastUse[value] = step }
     }
-    var buffers: [PlacementProblem.Buffer] = []
+    var tenant: [ValueID: Int] = [:]
     for (step, kernel) in order.kernels.enumerated() {
+      let first = tenants.count
       for value in kernel.writes where fixed[value] == nil {
         let size = alignedBytes(function.type(of: value).sizeBytes)
-        let last = atEnd.contains(value) ? end : max(step, lastUse[value] ?? step)
         // An empty tensor needs an address, but no room.
         if size == 0 {
           fixed[value] = .arena(offset: 0)
           continue
         }
-        contents.append(.value(value))
-        buffers.append(
-          PlacementProblem.Buffer(
-            name: function.values[value].name, lower: step, upper: last + 1, sizeBytes: size))
+        let last = atEnd.contains(value) ? end : max(step, lastUse[value] ?? step)
+        tenant[value] = tenants.count
+        tenants.append(
+          Tenant(
+            content: .value(value),
+            life: PlacementProblem.Buffer(
+              name: function.values[value].name, lower: step, upper: last + 1, sizeBytes: size),
+            buffer: -1))
       }
       let scratch = alignedBytes(scratchBytes(of: kernel.op, in: function, target: target))
       if scratch > 0 {
-        contents.append(.scratch(kernel.op))
-        buffers.append(
-          PlacementProblem.Buffer(
-            name: "scratch.\(function.kernelName(kernel))", lower: step, upper: step + 1,
-            sizeBytes: scratch))
+        tenants.append(
+          Tenant(
+            content: .scratch(kernel.op),
+            life: PlacementProblem.Buffer(
+              name: "scratch.\(function.kernelName(kernel))", lower: step, upper: step + 1,
+              sizeBytes: scratch),
+            buffer: -1))
+      }
+      var dying = [Int?](repeating: nil, count: kernel.reads.count)
+      for (place, value) in kernel.reads.enumerated() {
+        if let old = tenant[value], tenants[old].life.upper == step + 1 { dying[place] = old }
+      }
+      writeInPlace(kernel, first: first, dying)
+    }
+    try findBuffers()
+  }
+
+  /// Gives every tenant the buffer of the one that it is written over, or one of its own.
+  private mutating func findBuffers() throws(Diagnostic) {
+    var buffers: [PlacementProblem.Buffer] = []
+    for index in tenants.indices {
+      if let predecessor = tenants[index].predecessor {
+        tenants[index].buffer = tenants[predecessor].buffer
+        buffers[tenants[index].buffer].upper = tenants[index].life.upper
+      } else {
+        tenants[index].buffer = buffers.count
+        buffers.append(tenants[index].life)
       }
     }
     problem = try PlacementProblem(buffers: buffers, alignmentBytes: arenaAlignmentBytes)
+  }
+
+  /// The same where values that are written in place get a buffer of their own wherever old and new
+  /// value fit beside each other without raising the peak; nil where that changes nothing.
+  ///
+  /// A chain of values over each other is one buffer with a long life, for which a packer may not
+  /// find a place: several with short lives are easier.
+  func cuttingChains() throws(Diagnostic) -> StorageAssignment? {
+    var live = problem.liveBytes(steps: order.kernels.count + 1)
+    let peak = problem.maxLiveBytes
+    var result = self
+    var isChanged = false
+    for index in tenants.indices {
+      guard let old = tenants[index].predecessor else { continue }
+      let step = tenants[index].life.lower
+      guard live[step] + tenants[index].life.sizeBytes <= peak else { continue }
+      live[step] += tenants[index].life.sizeBytes
+      result.tenants[index].predecessor = nil
+      result.tenants[old].successor = nil
+      isChanged = true
+    }
+    guard isChanged else { return nil }
+    try result.findBuffers()
+    return result
+  }
+
+  /// Puts the values of a kernel, tenants from `first` on, over those that die in it: `dying` has the
+  /// tenant of each value that the kernel reads for the last time.
+  private mutating func writeInPlace(_ kernel: Kernel, first: Int, _ dying: [Int?]) {
+    let sizes = Set(dying.compactMap { $0.map { tenants[$0].life.sizeBytes } })
+    guard tenants[first...].contains(where: { sizes.contains($0.life.sizeBytes) }) else { return }
+    for pair in function.inPlaceOutputs(of: kernel, order: order) {
+      let value = kernel.writes[pair.output]
+      guard let old = dying[pair.input], tenants[old].successor == nil,
+        let new = tenants.indices.dropFirst(first).first(where: {
+          tenants[$0].content == .value(value)
+        }), tenants[new].predecessor == nil,
+        tenants[new].life.sizeBytes == tenants[old].life.sizeBytes
+      else { continue }
+      tenants[new].predecessor = old
+      tenants[old].successor = new
+    }
   }
 
   /// Gives every result its buffer, or a copy at the end where the value has another.
@@ -101,8 +192,9 @@ struct StorageAssignment: Sendable {
   func plan(_ offsets: MemoryPlan) -> StoragePlan {
     var storage = Table<ValueID, Storage?>(repeating: nil, count: function.values.count)
     var scratch = Table<OpID, Int>(repeating: 0, count: function.ops.count)
-    for (content, offset) in zip(contents, offsets.offsets) {
-      switch content {
+    for tenant in tenants {
+      let offset = offsets.offsets[tenant.buffer]
+      switch tenant.content {
       case .value(let value): storage[value] = .arena(offset: offset)
       case .scratch(let op): scratch[op] = offset
       }

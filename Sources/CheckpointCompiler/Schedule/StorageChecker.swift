@@ -5,6 +5,9 @@
 //             it writes erases whatever it overlaps; afterwards its inputs, its outputs and its
 //             scratch must all be whole, so that none of them overlap. At the end every result must
 //             be whole in its buffer.
+// In place    The exception: an input that one output has replaced at exactly its place, if the loops
+//             of the kernel prove that they read every element before they write it. The input is
+//             gone then, and no later kernel may read it.
 // Cost        O(kernels · log n), and the moves of a sorted array of n ranges, n values in the arena.
 
 /// Finds the first violation of a storage plan.
@@ -15,6 +18,8 @@ struct StorageChecker {
   private let target: Target
   private var arena = ArenaMap()
   private var isWhole: Table<ValueID, Bool>
+  /// What the kernel at hand has erased, and the value that did it; nil for scratch.
+  private var erasedBy: [ValueID: ValueID?] = [:]
   /// The value that the buffer of each argument and of each result holds.
   private var argumentHolder: [ValueID?]
   private var resultHolder: [ValueID?]
@@ -37,13 +42,14 @@ struct StorageChecker {
   mutating func check() throws(Diagnostic) {
     for kernel in order.kernels {
       let name = function.kernelName(kernel)
+      erasedBy.removeAll(keepingCapacity: true)
       for value in kernel.reads { try requireWhole(value, "'\(name)' reads") }
       let scratch = scratchBytes(of: kernel.op, in: function, target: target)
       if scratch > 0 {
         try write(nil, at: plan.scratch[kernel.op], size: scratch, "the scratch of '\(name)'")
       }
       for value in kernel.writes { try write(value) }
-      for value in kernel.reads where !isUpdated(value, by: kernel) {
+      for value in kernel.reads where !isReplaced(value, by: kernel) {
         try requireWhole(value, "'\(name)' overwrites")
       }
       for value in kernel.writes { try requireWhole(value, "'\(name)' overwrites its own") }
@@ -71,10 +77,12 @@ struct StorageChecker {
 
   private func isEmpty(_ value: ValueID) -> Bool { function.type(of: value).elementCount == 0 }
 
-  /// Whether a kernel writes the new value of an argument over it.
-  private func isUpdated(_ value: ValueID, by kernel: Kernel) -> Bool {
-    guard case .argument(let index) = function.values[value].definition else { return false }
-    return kernel.writes.contains { plan.storage[$0] == .argument(index) }
+  /// Whether a kernel has written a value over one that it reads, and reads each element in time.
+  private func isReplaced(_ value: ValueID, by kernel: Kernel) -> Bool {
+    guard case .some(.some(let other)) = erasedBy[value], kernel.writes.contains(other),
+      plan.storage[other] == plan.storage[value]
+    else { return false }
+    return function.mayOverwrite(value, with: other, in: kernel, order: order)
   }
 
   private func requireWhole(_ value: ValueID, _ action: String) throws(Diagnostic) {
@@ -105,14 +113,20 @@ struct StorageChecker {
       throw Diagnostic("\(what) is at \(offset) of an arena of \(plan.arenaBytes) bytes")
     }
     highWaterBytes = max(highWaterBytes, offset + size)
-    for erased in arena.replace(offset..<offset + size, with: value) { isWhole[erased] = false }
+    for erased in arena.replace(offset..<offset + size, with: value) { erase(erased, by: value) }
+  }
+
+  private mutating func erase(_ value: ValueID, by other: ValueID?) {
+    // Who comes second has not replaced it, but what replaced it.
+    if isWhole[value] { erasedBy.updateValue(other, forKey: value) }
+    isWhole[value] = false
   }
 
   /// Puts a value into a buffer of the caller.
   private mutating func hold(_ value: ValueID, in storage: Storage) {
     switch storage {
     case .argument(let index):
-      if let old = argumentHolder[index] { isWhole[old] = false }
+      if let old = argumentHolder[index] { erase(old, by: value) }
       argumentHolder[index] = value
     case .result(let index): resultHolder[index] = value
     case .arena, .constantData: break

@@ -17,11 +17,8 @@ struct CostBound {
   private(set) var found: [Int32]?
 
   /// A bound for schedules of `graph` within `budgetBytes`, whose first runs follow the base order if
-  /// `keepsOrder` says so.
-  ///
-  /// - Parameters:
-  ///   - knownCost: Cost of a schedule within the budget, if one is known.
-  ///   - effort: Amount of work; 1 is the default.
+  /// `keepsOrder` says so; `knownCost` is that of a schedule within the budget, if one is known, and
+  /// an effort of 1 is the default.
   init(
     _ graph: RematGraph, budgetBytes: Int, keepsOrder: Bool, knownCost: Double?, effort: Double
   ) {

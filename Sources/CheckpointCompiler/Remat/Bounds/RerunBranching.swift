@@ -35,9 +35,8 @@ struct RerunBranching {
   /// A schedule below the first cutoff.
   private(set) var found: (sequence: [Int32], extraCost: Double)?
 
-  /// - Parameters:
-  ///   - relaxation: What is to be proved on.
-  ///   - exact: What closes cases that have nothing left to split by.
+  /// A proof on a relaxation that has not started yet; `exact` closes cases that have nothing left to
+  /// split by.
   init(_ relaxation: StagedRelaxation, exact: OrderedProof?, cutoff: Double) {
     dual = StagedDual(relaxation)
     program = StagedProgram(dual)

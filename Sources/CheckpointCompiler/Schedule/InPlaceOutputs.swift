@@ -1,0 +1,121 @@
+// Which results a kernel may write over a value that it reads for the last time.
+//
+// Problem     A kernel that holds two operands and a result at once sets the smallest arena of many
+//             steps. Where an operand dies in the kernel, the result can take its place.
+// Rule        The kernel reads every element of the operand at the place of the result that it then
+//             writes, and not again later. For a kernel of loops that means: operand and result have
+//             the dtype of each other and the shape of the loops; the operand reaches elementwise ops
+//             and reductions only, which all read at the place of the loops; and no pass over the
+//             reduced dimensions after the one that writes the result reads the operand. A `scatter`
+//             copies its operand before it does anything else.
+// Ask         Which value is read for the last time is a matter of the order, and not asked here:
+//             `RematProblem` decides it run by run, `StorageAssignment` for the order that was
+//             chosen, by the same rule: results in order, each over the first operand that allows it
+//             and is free.
+// Cost        O(ops of the kernel + results · values it reads).
+// Checked by  `OverwriteProof`, on the loops that the kernel is lowered to.
+
+/// A result of a kernel that may be written over a value it reads.
+struct InPlaceOutput: Hashable, Sendable {
+  /// Position among the values that the kernel writes.
+  var output: Int
+  /// Position among the values that the kernel reads.
+  var input: Int
+}
+
+extension Function {
+  /// Finds the pairs of a kernel.
+  ///
+  /// - Parameters:
+  ///   - kernel: A kernel of the function.
+  ///   - order: The kernels of the function.
+  /// - Returns: The pairs, by output, then by input.
+  func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
+    switch ops[kernel.op].opcode {
+    case .dotGeneral, .convolution, .pad, .concatenate, .gather, .reduceWindow, .selectAndScatter:
+      return []
+    case .scatter:
+      let sources = operands(of: kernel.op).map { order.root[$0] }
+      guard !sources.dropFirst().contains(sources[0]) else { return [] }
+      return [InPlaceOutput(output: 0, input: kernel.reads.firstIndex(of: sources[0])!)]
+    default:
+      return LoopReads(self, kernel.op).inPlaceOutputs(of: kernel, order: order)
+    }
+  }
+}
+
+/// When a kernel of loops reads and writes what is of the shape of its loops.
+private struct LoopReads {
+  private let function: Function
+  private let parts: FusionParts
+  private let domain: [Int]
+  /// The pass after which a value is known; 0 where no reduction precedes it.
+  private var level: [ValueID: Int] = [:]
+  /// The last pass that reads a value; `anywhere` where it is read at other places too.
+  private var lastPass: [ValueID: Int] = [:]
+  private static let anywhere = Int.max
+
+  init(_ function: Function, _ op: OpID) {
+    self.function = function
+    parts = FusionParts(function, op)
+    let frame = parts.ops.lazy.filter { function.ops[$0].opcode == .reduce }
+      .compactMap { LoopFrame($0, of: function) }.first
+    domain = frame?.domain ?? parts.outputs.first.map { function.type(of: $0).shape } ?? []
+    findLevels()
+    findLastPasses()
+  }
+
+  /// Whether an op sums along a dimension; one that does not is a copy.
+  private func isReduction(_ op: OpID) -> Bool {
+    function.ops[op].opcode == .reduce && !function.ops[op].attributes.ints(.dims)!.isEmpty
+  }
+
+  private mutating func findLevels() {
+    for op in parts.ops {
+      let before = function.operands(of: op).map { level[$0] ?? 0 }.max() ?? 0
+      for result in function.results(of: op) {
+        level[result] = isReduction(op) ? before + 1 : before
+      }
+    }
+  }
+
+  private mutating func findLastPasses() {
+    for output in parts.outputs { note(output, level[output] ?? 0) }
+    for op in parts.ops.reversed() {
+      let isCopy = function.ops[op].opcode == .reduce && !isReduction(op)
+      for operand in function.operands(of: op) {
+        if function.ops[op].opcode.isElementwise || isCopy {
+          note(operand, lastPass[function.result(of: op)] ?? -1)
+        } else if isReduction(op) {
+          note(operand, level[operand] ?? 0)
+        } else {
+          note(operand, LoopReads.anywhere)
+        }
+      }
+    }
+  }
+
+  private mutating func note(_ value: ValueID, _ pass: Int) {
+    lastPass[value] = max(lastPass[value] ?? -1, pass)
+  }
+
+  func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
+    // A value may be read as itself and as a view.
+    var readAs: [ValueID: [ValueID]] = [:]
+    for value in parts.read { readAs[order.root[value], default: []].append(value) }
+    var pairs: [InPlaceOutput] = []
+    for (output, value) in parts.outputs.enumerated() where isOfDomain(value) {
+      let dtype = function.type(of: value).dtype
+      let pass = level[value] ?? 0
+      for (input, root) in kernel.reads.enumerated() {
+        let isFree = readAs[root]!.allSatisfy {
+          isOfDomain($0) && function.type(of: $0).dtype == dtype && (lastPass[$0] ?? -1) <= pass
+        }
+        if isFree { pairs.append(InPlaceOutput(output: output, input: input)) }
+      }
+    }
+    return pairs
+  }
+
+  private func isOfDomain(_ value: ValueID) -> Bool { function.type(of: value).shape == domain }
+}
