@@ -35,7 +35,9 @@ struct CostBound {
     let exact =
       keepsOrder && graph.nodeCount <= Self.exactNodesMax && effort >= 0.5
       ? OrderedProof(graph, budgetBytes: budgetBytes) : nil
-    for moments in MomentChoice(graph: graph, keepsOrder: keepsOrder).choices() {
+    // The best guess has to do where there is little time.
+    let choices = MomentChoice(graph: graph, keepsOrder: keepsOrder).choices()
+    for moments in effort < 0.5 ? choices.prefix(1) : choices[...] {
       let relaxation = StagedRelaxation(
         graph, moments: moments, keepsOrder: keepsOrder, budgetBytes: budgetBytes)
       if moments.indices.contains(where: { relaxation.capacity(of: $0) < 0 }) { continue }

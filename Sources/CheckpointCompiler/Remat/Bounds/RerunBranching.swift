@@ -90,8 +90,9 @@ struct RerunBranching {
     let unit = graph.cost.reduce(0, +) / Double(bytes) / Double(dual.relaxation.moments.count)
     var factor = 256.0
     var center = 1.0
-    while factor > 1.05 {
-      for price in [center / factor, center, center * factor] {
+    while factor > 1.05, workLeft > 0 {
+      for price in [center / factor, center * factor] {
+        workLeft -= program.program.columns.count * Self.evaluationWork
         var multipliers = dual.zero
         for moment in multipliers.bytePrice.indices { multipliers.bytePrice[moment] = unit * price }
         let bound = dual.evaluate(multipliers)
@@ -150,6 +151,8 @@ struct RerunBranching {
   }
 
   private static let iterations = 60
+  /// Work of an evaluation, per entry of the program.
+  private static let evaluationWork = 8
   private static let searchWork = 2_000_000
 
   /// The node whose runs are the most undecided and expensive.
