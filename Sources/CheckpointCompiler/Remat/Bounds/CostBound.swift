@@ -29,7 +29,7 @@ struct CostBound {
     guard cutoff > 0, graph.nodeCount > 1 else { return }
     if let once = graph.figures(of: graph.baseSequence), once.peakBytes <= budgetBytes { return }
     let size = Double(graph.nodeCount + graph.inputValues.count)
-    let work = Int(min(Self.workMax, Self.workPerPair * size * size) * min(effort, 4))
+    let work = Int(min(Self.workMax, Self.workPerCube * size * size * size) * min(effort, 4))
     var workLeft = work
     var proofs: [(moments: [Int], proof: RerunBranching)] = []
     let exact =
@@ -81,9 +81,9 @@ struct CostBound {
   static let tolerance = 1e-10
   /// How many states of a tiny problem are looked at.
   static func states(effort: Double) -> Int { Int(4000 * min(1, effort)) }
-  /// Work at effort 1, at most, and per pair of nodes and reads.
+  /// Work at effort 1, at most, and per cube of nodes and reads.
   private static let workMax = 3e8
-  private static let workPerPair = 2500.0
+  private static let workPerCube = 8.0
   /// Largest problem for which every node can be a moment.
   private static let exactNodesMax = 160
 }
