@@ -103,7 +103,7 @@ import Testing
       let peak = try #require(graph.figures(of: graph.baseSequence)).peakBytes
       for keepsOrder in [true, false] {
         let bound = CostBound(
-          graph, budgetBytes: peak * 7 / 10, keepsOrder: keepsOrder, knownCost: nil, effort: 0.3)
+          graph, budgetBytes: peak * 7 / 10, keepsOrder: keepsOrder, knownCost: nil, effort: 3)
         guard let certificate = bound.certificate else { continue }
         count += 1
         let proved = try BoundChecker(problem).check(certificate)
@@ -116,7 +116,7 @@ import Testing
 
   @Test func theCheckerRefusesWhatIsNoProof() throws {
     let problem = try RematSamples.chain(8)
-    let options = SolveOptions(budgetBytes: 6, order: .given, effort: 0.2)
+    let options = SolveOptions(budgetBytes: 6, order: .given, effort: 2)
     let certificate = try #require(solve(problem, options: options).certificate)
     let checker = BoundChecker(problem)
     #expect(try checker.check(certificate) > 16)
