@@ -10,7 +10,8 @@ enum PlanBench {
     var isSound = true
     print(
       row(
-        "instance", "budget", "peak", "overhead %", "bound %", "gap %", "seconds", "status"))
+        "instance", "budget", "peak", "overhead %", "bound %", "checked %", "gap %", "seconds",
+        "status"))
     var problems: [(name: String, problem: RematProblem)] = []
     for path in arguments.paths {
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
@@ -39,6 +40,7 @@ enum PlanBench {
           isSound = false
           status = "refused: \(refusal)"
         }
+        let certified = try certifiedCost(result, problem)
         let bound = max(0, result.lowerBound / result.keepAllCost - 1)
         let hasPlan = result.status != .infeasible
         print(
@@ -46,6 +48,7 @@ enum PlanBench {
             name, number(fraction, 3),
             number(Double(result.peakBytes) / Double(max(1, keepAll.keepAllPeakBytes)), 4),
             hasPlan ? number(100 * result.overhead, 3) : "-", number(100 * bound, 3),
+            number(100 * max(0, certified / result.keepAllCost - 1), 3),
             hasPlan ? number(100 * result.gap, 3) : "-", number(seconds, 2), status))
       }
     }
@@ -76,6 +79,18 @@ enum PlanBench {
       return nil
     } catch {
       return error.message
+    }
+  }
+
+  /// The bound that the checker finds the result's certificate to prove.
+  private static func certifiedCost(
+    _ result: SolveResult, _ problem: RematProblem
+  ) throws(BenchError) -> Double {
+    guard let certificate = result.certificate else { return result.keepAllCost }
+    do throws(Diagnostic) {
+      return try BoundChecker(problem).check(certificate)
+    } catch {
+      throw BenchError(message: "the certificate of a bound is no proof: \(error.message)")
     }
   }
 

@@ -372,7 +372,7 @@ enum RematSamples {
       text == """
         {"status":"optimal","budget":5,"peak":3,"cost":2,"keepAllPeak":3,"keepAllCost":2,\
         "lowerBound":2,"gap":0,"minimumBudget":3,"schedule":[["compute",0],["free",0,0]],\
-        "seconds":0.5}
+        "minimumBudgetLowerBound":3,"seconds":0.5}
 
         """)
   }

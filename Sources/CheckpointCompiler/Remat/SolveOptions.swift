@@ -143,12 +143,17 @@ public struct SolveResult: Sendable {
   public var overhead: Double { keepAllCost > 0 ? max(0, cost / keepAllCost - 1) : 0 }
   /// Smallest peak that the strategy was found to reach.
   public var minimumBudgetBytes: Int
-  /// A bound that no schedule can go below: the largest working set of one node.
+  /// A bound that no schedule can go below; the smallest peak is proved where the two are equal.
   public var minimumBudgetLowerBound: Int
-  /// The node with that working set.
+  /// The node whose first run needs the most memory in every schedule.
   public var minimumBudgetNode: Int
+  /// The values that are resident then, beside its outputs and scratch.
+  public var minimumBudgetValues: [RematProblem.Input]
   /// The plan.
   public var schedule: Schedule
+  /// What proves the lower bound, or most of it; nil if there is nothing to prove, or only a
+  /// search through all states does. `BoundChecker` re-checks it.
+  public var certificate: BoundCertificate?
   /// Options without effect, and other things worth knowing.
   public var remarks: [String]
 
@@ -168,6 +173,12 @@ public struct SolveResult: Sendable {
       }
     }
     out += "]"
+    out += ",\"minimumBudgetLowerBound\":\(minimumBudgetLowerBound)"
+    if let certificate {
+      out += ",\"certificate\":{\"cost\":\(jsonNumber(certificate.cost))"
+      out += ",\"moments\":[\(certificate.moments.map(String.init).joined(separator: ","))]"
+      out += ",\"cases\":\(certificate.cases.count)}"
+    }
     if let seconds { out += ",\"seconds\":\(jsonNumber(seconds))" }
     return out + "}\n"
   }

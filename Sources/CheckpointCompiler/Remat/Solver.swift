@@ -22,7 +22,7 @@ struct PlanSearch {
   private let graph: RematGraph
   private let pins: AppliedPins
   let keepAll: SequenceFigures
-  private let floor: (bytes: Int, node: Int)
+  private let floor: MinimumBudget
   private var remarks: [String] = []
   /// The search of `auto`, as far as it has come.
   private var auto: AutoPlanner?
@@ -38,7 +38,7 @@ struct PlanSearch {
     keepAll =
       graph.figures(of: graph.baseSequence)
       ?? SequenceFigures(peakBytes: 0, peakPosition: 0, cost: 0)
-    floor = graph.workingSetBytes
+    floor = MinimumBudget(graph, keepsOrder: options.order == .given)
     self.graph = graph
     if options.strategy != .auto, options.strategy.isAdjustable, budgetBytes == nil,
       options.maxOverhead == nil
@@ -79,6 +79,15 @@ struct PlanSearch {
     }
   }
 
+  /// The plan that runs `sequence`, if that is a schedule.
+  private func plan(of sequence: [Int32]) -> PlanArchive.Plan? {
+    guard let figures = graph.figures(of: sequence), graph.satisfiesRunCounts(sequence) else {
+      return nil
+    }
+    return PlanArchive.Plan(
+      peakBytes: figures.peakBytes, cost: figures.cost, sequence: sequence)
+  }
+
   private func autoPlanner() -> AutoPlanner {
     let given = BaseOrder.given(problem)
     var bases = [AutoPlanner.Base(graph: graph, order: given, keepAll: keepAll)]
@@ -107,19 +116,42 @@ struct PlanSearch {
   ) -> SolveResult {
     let fallback = PlanArchive.Plan(
       peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
-    let plan = chosen ?? archive.plans.first ?? fallback
-    var bound =
-      options.order == .given
-      ? graph.costBound(budgetBytes: budget ?? .max / 2) : graph.cost.reduce(0, +)
-    // Costs are added up in different orders: the last digits may differ.
-    let isOptimal = chosen != nil && options.maxOverhead == nil && plan.cost <= bound * (1 + 1e-12)
-    if chosen != nil { bound = min(bound, plan.cost) }
+    var plan = chosen ?? archive.plans.first ?? fallback
+    let bound = CostBound(
+      graph, budgetBytes: budget ?? .max / 2, keepsOrder: options.order == .given,
+      knownCost: chosen?.cost, effort: options.effort)
+    if options.maxOverhead == nil, let found = bound.found.flatMap(self.plan(of:)),
+      found.peakBytes <= budget ?? .max, found.cost < plan.cost
+    {
+      plan = found
+    }
+    let isOptimal =
+      chosen != nil && options.maxOverhead == nil
+      && plan.cost <= bound.cost * (1 + CostBound.tolerance)
+    let reached = archive.plans.first?.peakBytes ?? keepAll.peakBytes
     return SolveResult(
       status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
       budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,
-      keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost, lowerBound: bound,
-      minimumBudgetBytes: archive.plans.first?.peakBytes ?? keepAll.peakBytes,
-      minimumBudgetLowerBound: floor.bytes, minimumBudgetNode: floor.node,
-      schedule: Schedule(sequence: plan.sequence, of: graph), remarks: remarks)
+      keepAllPeakBytes: keepAll.peakBytes, keepAllCost: keepAll.cost,
+      lowerBound: chosen == nil ? bound.cost : min(bound.cost, plan.cost),
+      minimumBudgetBytes: reached,
+      minimumBudgetLowerBound: floorBytes(reached: reached), minimumBudgetNode: floor.node,
+      minimumBudgetValues: floor.resident.map(value),
+      schedule: Schedule(sequence: plan.sequence, of: graph), certificate: bound.certificate,
+      remarks: remarks)
+  }
+
+  /// The bound on the smallest budget, improved by a search where that is quick.
+  private func floorBytes(reached: Int) -> Int {
+    guard reached > floor.bytes, options.strategy == .auto,
+      let search = TinySearch(graph, keepsOrder: options.order == .given),
+      let least = search.leastPeak(statesMax: CostBound.states(effort: options.effort))
+    else { return floor.bytes }
+    return max(floor.bytes, least)
+  }
+
+  private func value(_ index: Int) -> RematProblem.Input {
+    let node = Int(graph.valueNode[index])
+    return RematProblem.Input(node: node, output: index - Int(graph.outputStart[node]))
   }
 }
