@@ -215,7 +215,9 @@ struct AutoPlanner {
       var hot = goal
       hot.startTemperature = isAnew ? 3 : 1
       var cool = goal
-      cool.startTemperature = 0.1
+      // Of a large plan that has drifted above the budget, little finds its way back.
+      cool.staysWithin = graph.nodeCount > 5000
+      cool.startTemperature = cool.staysWithin ? 0.02 : 0.1
       let seed = UInt64(round * 2)
       search([
         Search(

@@ -24,6 +24,8 @@ struct SequenceSearch: ~Copyable {
     var insertsRuns = true
     /// Whether first runs stay in the order of the graph.
     var keepsOrder = false
+    /// Whether a sequence within the budget stays within it.
+    var staysWithin = false
     /// The first temperature, in mean costs of a node.
     var startTemperature = 0.3
   }
@@ -78,8 +80,9 @@ struct SequenceSearch: ~Copyable {
     let basePrice = 2 * meanCost * nodeCount / Double(max(1, totalBytes))
     // A value dropped relieves the more runs the longer the sequence is: the price starts low, so that
     // what is dropped first is what costs little. A plan that fits is not to fall apart.
-    let leastPrice = basePrice * min(0.25, 16 / nodeCount)
-    var price = currentFigures.peakBytes > goal.budgetBytes ? leastPrice : basePrice
+    let leastPrice = basePrice * (goal.staysWithin ? 64 : min(0.25, 16 / nodeCount))
+    var price =
+      currentFigures.peakBytes > goal.budgetBytes ? leastPrice : max(basePrice, leastPrice)
     let round = max(16, graph.nodeCount / 20)
     var lastSpread = 0
     keepBest()
