@@ -38,8 +38,10 @@ public struct Compilation: Sendable {
   public internal(set) var budgetBytes: Int?
   /// Wall-clock seconds by stage, in the order of the stages.
   public internal(set) var seconds: [(stage: String, seconds: Double)] = []
-  /// The priced problem.
+  /// The kernels that were planned, as a problem.
   var priced: PricedFunction?
+  /// The planner of the step, for more plans of it.
+  var planner: VariantPlanner?
 
   /// The prefix of emitted names.
   public var name: String {
@@ -108,11 +110,17 @@ public struct Compiler: Sendable {
       compilation.simplified = simplified
       watch.lap("simplify")
       guard options.lastStage != .simplified else { return }
-      let groupedStep = sinkingUpdates(grouped(simplified))
-      compilation.grouped = groupedStep
+      // What is pinned is stored, and a strategy by name plans what everybody would.
+      let hasVariants =
+        options.strategy == .auto && options.pins.isEmpty && options.lastStage != .kernels
+      let variants =
+        (hasVariants
+        ? kernelVariants(of: simplified, target: options.target) : [grouped(simplified)])
+        .map(sinkingUpdates)
+      compilation.grouped = variants[0]
       watch.lap("group")
       guard options.lastStage != .kernels else { return }
-      try plan(groupedStep, &compilation, &watch)
+      try plan(variants, &compilation, &watch)
     }
     guard options.lastStage == .code, let planned = compilation.step else { return }
     let program = lower(
@@ -151,53 +159,49 @@ public struct Compiler: Sendable {
 
   /// Solves, rewrites and packs.
   private func plan(
-    _ groupedStep: Function, _ compilation: inout Compilation, _ watch: inout Stopwatch
+    _ variants: [Function], _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
-    let priced: PricedFunction
+    var priced: [PricedFunction] = []
     do {
-      priced = try CheckpointCompiler.priced(
-        groupedStep, costs: CostModel(target: options.target, measuredNs: options.measuredNs))
+      let costs = CostModel(target: options.target, measuredNs: options.measuredNs)
+      for variant in variants {
+        priced.append(try CheckpointCompiler.priced(variant, costs: costs))
+      }
     } catch {
       throw .input(DiagnosticList([error]))
     }
-    compilation.priced = priced
     watch.lap("price")
-    let planner = try Planner(priced, options: options)
-    let keepAll = try planner.keepAll()
-    compilation.keepAll = keepAll
+    var planner = try VariantPlanner(priced, options: options)
+    compilation.keepAll = planner.keepAll
     switch options.budget {
-    case .unlimited: break
+    case .unlimited, .minimum: break
     case .bytes(let bytes): compilation.budgetBytes = bytes
     case .percent(let percent):
-      compilation.budgetBytes = Compiler.bytes(percent, of: keepAll.arenaBytes)
-    case .minimum: break
+      compilation.budgetBytes = Compiler.bytes(percent, of: planner.keepAll.arenaBytes)
     }
     if let saved = options.plan {
-      let step = try planner.step(
-        try saved.order(for: priced), capacityBytes: compilation.budgetBytes)
+      let (variant, order) = try saved.order(forOneOf: priced)
+      let step = try Planner(priced[variant], options: options).step(
+        order, capacityBytes: compilation.budgetBytes)
       if let budget = compilation.budgetBytes, step.arenaBytes > budget {
-        throw .budget(planner.budgetError(budget, step, isMinimum: false))
+        throw .budget(planner.first.budgetError(budget, step, isMinimum: false))
       }
+      compilation.priced = priced[variant]
       compilation.step = step
     } else {
-      let answer: (step: PlannedStep, solution: SolveResult)
-      switch options.budget {
-      case .unlimited:
-        answer = try planner.step(
-          options.strategy == .auto && options.maxOverhead == nil && options.pins.isEmpty
-            ? .none : options.strategy,
-          within: nil, maxOverhead: options.maxOverhead)
-      case .bytes, .percent:
-        answer = try planner.step(
-          options.strategy, within: compilation.budgetBytes, maxOverhead: options.maxOverhead)
-      case .minimum:
-        let least = try planner.smallest()
-        compilation.budgetBytes = least.arenaBytes
-        answer = (least, planner.solve(.auto, budgetBytes: least.arenaBytes))
+      var choice: PlanChoice
+      if options.budget == .minimum {
+        choice = try planner.smallest()
+        compilation.budgetBytes = choice.step.arenaBytes
+      } else {
+        choice = try planner.choose(budgetBytes: compilation.budgetBytes)
       }
-      compilation.step = answer.step
-      compilation.solution = answer.solution
+      compilation.priced = choice.priced
+      compilation.step = choice.step
+      compilation.solution = choice.solution
     }
+    compilation.planner = planner
+    compilation.grouped = compilation.priced?.function
     watch.lap("plan")
   }
 
@@ -266,8 +270,17 @@ extension SavedPlan {
     priced.order.kernels.map { kernelKey($0.op, in: priced.function) }
   }
 
+  /// The variant of the kernels that the plan was made for, and their order, once it is known to be a
+  /// plan for them; the error tells about the first variant.
+  func order(
+    forOneOf variants: [PricedFunction]
+  ) throws(CompileError) -> (variant: Int, order: [Int]) {
+    let fitting = variants.firstIndex { SavedPlan.keys($0) == kernels } ?? 0
+    return (fitting, try order(for: variants[fitting]))
+  }
+
   /// The order of the kernels of a problem, once it is known to be a plan for it.
-  func order(for priced: PricedFunction) throws(CompileError) -> [Int] {
+  private func order(for priced: PricedFunction) throws(CompileError) -> [Int] {
     func refuse(_ message: String) -> CompileError {
       .input(DiagnosticList([Diagnostic("the plan does not fit the graph: \(message)")]))
     }

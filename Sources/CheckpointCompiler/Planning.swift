@@ -23,17 +23,21 @@ public struct PlannedStep: Sendable {
   public var arenaBytes: Int { storage.arenaBytes }
 }
 
-/// Plans one grouped function; keeps what several plans of it share.
-struct Planner {
+/// Plans one grouped function; keeps what several plans of it share: one search serves all budgets.
+struct Planner: Sendable {
   let priced: PricedFunction
   let target: Target
   let effort: Double
   let pins: [RematPin]
+  private var search: PlanSearch
+  private var smallestStep: PlannedStep?
 
-  init(_ priced: PricedFunction, options: CompileOptions) throws(CompileError) {
+  init(
+    _ priced: PricedFunction, options: CompileOptions, effort: Double? = nil
+  ) throws(CompileError) {
     self.priced = priced
     target = options.target
-    effort = options.effort
+    self.effort = effort ?? options.effort
     var pins: [RematPin] = []
     for pin in options.pins {
       guard let place = Planner.find(pin.value, in: priced) else {
@@ -48,6 +52,8 @@ struct Planner {
       pins.append(RematPin(node: place.node, output: place.output, pin.choice))
     }
     self.pins = pins
+    search = PlanSearch(
+      priced.problem, options: SolveOptions(pins: pins, effort: effort ?? options.effort))
   }
 
   /// The kernel that writes the value of a name, or the memory that the value shares.
@@ -65,15 +71,34 @@ struct Planner {
     return nil
   }
 
-  func solve(
-    _ strategy: RematStrategy, budgetBytes: Int?, maxOverhead: Double? = nil,
-    effort: Double? = nil
+  /// The answer of a strategy that does not search.
+  private func solve(
+    _ strategy: RematStrategy, budgetBytes: Int?, maxOverhead: Double? = nil
   ) -> SolveResult {
     CheckpointCompiler.solve(
       priced.problem,
       options: SolveOptions(
         budgetBytes: budgetBytes, strategy: strategy, maxOverhead: maxOverhead,
-        pins: strategy == .none ? [] : pins, effort: effort ?? self.effort))
+        pins: strategy == .none ? [] : pins, effort: effort))
+  }
+
+  /// The plans that the search found for budgets up to `limit`; without one, the smallest.
+  mutating func plans(upTo limit: Int?) -> [PlanArchive.Plan] { search.archive(upTo: limit).plans }
+
+  /// The peak of running every kernel once in the order of the function.
+  var keepAllPeakBytes: Int { search.keepAll.peakBytes }
+
+  /// What is known about a plan as the answer to a budget.
+  mutating func solution(_ plan: PlanArchive.Plan, within budgetBytes: Int?) -> SolveResult {
+    search.result(plan, of: search.archive(upTo: nil), within: budgetBytes)
+  }
+
+  /// The step of a plan.
+  func step(
+    _ plan: PlanArchive.Plan, capacityBytes: Int? = nil, packingEffort: Double = 1
+  ) throws(CompileError) -> PlannedStep {
+    try step(
+      plan.sequence.map { Int($0) }, capacityBytes: capacityBytes, packingEffort: packingEffort)
   }
 
   /// The step that runs the given computations, packed and checked.
@@ -125,53 +150,89 @@ struct Planner {
   }
 
   /// The step with the smallest arena that was found.
-  func smallest() throws(CompileError) -> PlannedStep {
-    let unlimited = solve(.auto, budgetBytes: 0)
-    // Every byte counts here, and it is packed once.
-    var best = try step(unlimited.schedule.computations, packingEffort: 8)
-    // The smallest peak does not always pack best; nor does the cheapest plan of that peak.
-    if best.arenaBytes > best.peakLiveBytes {
-      let other = solve(.auto, budgetBytes: 0, effort: 0)
-      let candidate = try step(other.schedule.computations, packingEffort: 8)
-      if candidate.arenaBytes < best.arenaBytes { best = candidate }
+  mutating func smallest() throws(CompileError) -> PlannedStep {
+    if let smallestStep { return smallestStep }
+    let peak = plans(upTo: nil)[0].peakBytes
+    // The smallest peak does not always pack best.
+    let plans = plans(upTo: peak + peak / 10).prefix(Planner.packingsMax)
+    var best: PlannedStep?
+    for plan in plans where plan.peakBytes < best?.arenaBytes ?? .max {
+      let candidate = try step(plan, capacityBytes: plan.peakBytes)
+      if candidate.arenaBytes < best?.arenaBytes ?? .max { best = candidate }
     }
-    for slack in [1.02, 1.05, 1.1] {
-      let budget = Int(Double(unlimited.minimumBudgetBytes) * slack)
-      guard budget < best.arenaBytes else { break }
-      let result = solve(.auto, budgetBytes: budget)
-      guard result.status != .infeasible else { continue }
-      let candidate = try step(result.schedule.computations, capacityBytes: budget)
-      if candidate.arenaBytes < best.arenaBytes { best = candidate }
+    if let arena = best?.arenaBytes, peak < arena {
+      // Every byte counts here.
+      let candidate = try step(plans[0], capacityBytes: peak, packingEffort: 8)
+      if candidate.arenaBytes < arena { best = candidate }
     }
-    return best
+    smallestStep = best
+    return best!
   }
 
-  /// The cheapest step of a strategy whose arena fits a budget.
+  /// How many plans are packed for one answer.
+  private static let packingsMax = 12
+
+  /// The cheapest step whose arena fits a budget.
+  mutating func step(
+    within budgetBytes: Int
+  ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult) {
+    // The next cheapest plan where the packer does not get one into the budget; in large steps where
+    // that does not help soon.
+    let plans = plans(upTo: budgetBytes)
+    var place = plans.lastIndex { $0.peakBytes <= budgetBytes }
+    for attempt in 0..<Planner.packingsMax {
+      guard let index = place else { break }
+      let candidate = try step(plans[index], capacityBytes: budgetBytes)
+      if candidate.arenaBytes <= budgetBytes {
+        return (candidate, solution(plans[index], within: budgetBytes))
+      }
+      var limit = plans[index].peakBytes - 1
+      if attempt >= Planner.packingsMax / 2 {
+        limit -= candidate.arenaBytes - budgetBytes
+      }
+      place = plans.lastIndex { $0.peakBytes <= limit }
+    }
+    let least = try smallest()
+    guard least.arenaBytes <= budgetBytes else {
+      throw .budget(budgetError(budgetBytes, least, isMinimum: true))
+    }
+    return (least, solution(plans[0], within: budgetBytes))
+  }
+
+  /// The smallest step of at most a cost.
+  mutating func smallestStep(
+    costing costMax: Double, within budgetBytes: Int?
+  ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult) {
+    let plans = plans(upTo: min(budgetBytes ?? .max, keepAllPeakBytes))
+    var best: (step: PlannedStep, plan: PlanArchive.Plan)?
+    for plan in plans.drop(while: { $0.cost > costMax * (1 + 1e-12) }).prefix(Planner.packingsMax)
+    where plan.peakBytes < best?.step.arenaBytes ?? .max {
+      let candidate = try step(plan, capacityBytes: plan.peakBytes)
+      if candidate.arenaBytes < best?.step.arenaBytes ?? .max { best = (candidate, plan) }
+    }
+    if let best, best.step.arenaBytes <= budgetBytes ?? .max {
+      return (best.step, solution(best.plan, within: budgetBytes))
+    }
+    let needed = if let best { best.step } else { try keepAll() }
+    throw .budget(budgetError(budgetBytes ?? 0, needed, isMinimum: false))
+  }
+
+  /// The step of a strategy that does not search.
   func step(
     _ strategy: RematStrategy, within budgetBytes: Int?, maxOverhead: Double?
   ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult) {
     var solverBudget = budgetBytes
-    for _ in 0..<12 {
+    for _ in 0..<Planner.packingsMax {
       let solution = solve(strategy, budgetBytes: solverBudget, maxOverhead: maxOverhead)
       if solution.status == .infeasible { break }
       let candidate = try step(solution.schedule.computations, capacityBytes: budgetBytes)
-      guard let budgetBytes, let asked = solverBudget, candidate.arenaBytes > budgetBytes else {
+      guard let budgetBytes, candidate.arenaBytes > budgetBytes else {
         return (candidate, solution)
       }
-      guard strategy == .auto else { break }
-      let scaled = Int(Double(asked) * Double(budgetBytes) / Double(candidate.arenaBytes))
-      solverBudget = max(0, min(asked - arenaAlignmentBytes, scaled))
+      solverBudget = solution.peakBytes - 1
     }
-    let budget = budgetBytes ?? 0
-    guard strategy == .auto else {
-      let unlimited = try step(solve(strategy, budgetBytes: nil).schedule.computations)
-      throw .budget(budgetError(budget, unlimited, isMinimum: false))
-    }
-    let least = try smallest()
-    guard least.arenaBytes <= budget else {
-      throw .budget(budgetError(budget, least, isMinimum: true))
-    }
-    return (least, solve(strategy, budgetBytes: budget))
+    let unlimited = try step(solve(strategy, budgetBytes: nil).schedule.computations)
+    throw .budget(budgetError(budgetBytes ?? 0, unlimited, isMinimum: false))
   }
 
   /// The refusal of a budget: the kernel where a step needs most, and what is in memory there.

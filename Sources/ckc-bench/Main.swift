@@ -1,7 +1,8 @@
-// Tables of what the planner reaches: `ckc-bench plan FILE.json… [options]`.
+// Tables of what the planner and the packer reach: `ckc-bench plan FILE.json… [options]`,
+// `ckc-bench pack FILE.csv… [options]`.
 //
 // Output      A row per instance and budget: what was asked, what was reached, how far from the proven
-//             bound, and the time. Status 1 if the checker refuses a plan.
+//             bound, and the time. Status 1 if a checker refuses one.
 
 import CheckpointCompiler
 import Foundation
@@ -10,8 +11,14 @@ import Foundation
 enum Main {
   static func main() {
     do throws(BenchError) {
-      let arguments = try PlanBenchArguments(Array(CommandLine.arguments.dropFirst()))
-      exit(try PlanBench.run(arguments) ? 0 : 1)
+      let words = Array(CommandLine.arguments.dropFirst())
+      let isSound =
+        switch words.first {
+        case "plan": try PlanBench.run(PlanBenchArguments(Array(words.dropFirst())))
+        case "pack": try PackBench(Array(words.dropFirst())).run()
+        default: throw BenchError(message: "\(PlanBenchArguments.usage)\n\(PackBench.usage)")
+        }
+      exit(isSound ? 0 : 1)
     } catch {
       FileHandle.standardError.write(Data("ckc-bench: error: \(error.message)\n".utf8))
       exit(2)

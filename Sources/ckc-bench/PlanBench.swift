@@ -68,11 +68,11 @@ enum PlanBench {
     }
   }
 
-  private static func number(_ value: Double, _ digits: Int) -> String {
+  static func number(_ value: Double, _ digits: Int) -> String {
     String(format: "%.\(digits)f", value)
   }
 
-  private static func row(_ cells: String...) -> String {
+  static func row(_ cells: String...) -> String {
     var text = ""
     for (index, cell) in cells.enumerated() {
       let width = index == 0 ? 18 : 11

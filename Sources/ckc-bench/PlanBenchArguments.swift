@@ -16,8 +16,7 @@ struct PlanBenchArguments {
   var seconds = 10.0
 
   init(_ words: [String]) throws(BenchError) {
-    guard words.first == "plan" else { throw BenchError(message: Self.usage) }
-    var rest = words.dropFirst()
+    var rest = words[...]
     while let word = rest.popFirst() {
       switch word {
       case "--budgets":

@@ -86,7 +86,7 @@ import Testing
     let compilation = try compile(text, CompileOptions(lastStage: .memory))
     let step = try #require(compilation.step)
     let printed = Printer.print(step.function)
-    let update = try #require(printed.range(of: "%w.new = subtract", from: printed.startIndex))
+    let update = try #require(printed.range(of: "%w.new = ", from: printed.startIndex))
     let reader = try #require(printed.range(of: "%z = multiply", from: printed.startIndex))
     #expect(reader.lowerBound < update.lowerBound)
     #expect(step.storage.finalCopies.isEmpty)

@@ -12,20 +12,21 @@ import Testing
   @Test(arguments: ExampleTests.names)
   func thePackerHoldsWhatThePlannerCounts(name: String) throws {
     let text = try ExampleTests.text(name)
-    for budget in [Budget.percent(80), .percent(45)] {
+    for (strategy, budget) in [
+      (RematStrategy.none, Budget.unlimited), (.auto, .percent(80)), (.auto, .percent(45)),
+    ] {
       let compilation: Compilation
       do {
         compilation = try compile(
-          text, CompileOptions(budget: budget, effort: 0.01, lastStage: .memory))
+          text,
+          CompileOptions(budget: budget, strategy: strategy, effort: 0.01, lastStage: .memory))
       } catch CompileError.budget { continue }
       let priced = try #require(compilation.priced)
-      for step in [compilation.keepAll, compilation.step] {
-        let step = try #require(step)
-        let graph = RematGraph(priced.problem, order: BaseOrder.given(priced.problem))
-        let schedule = Schedule(sequence: step.computations.map { Int32($0) }, of: graph)
-        let figures = try RematChecker(priced.problem).check(schedule)
-        #expect(step.peakLiveBytes == figures.peakBytes)
-      }
+      let step = try #require(compilation.step)
+      let graph = RematGraph(priced.problem, order: BaseOrder.given(priced.problem))
+      let schedule = Schedule(sequence: step.computations.map { Int32($0) }, of: graph)
+      let figures = try RematChecker(priced.problem).check(schedule)
+      #expect(step.peakLiveBytes == figures.peakBytes)
     }
   }
 

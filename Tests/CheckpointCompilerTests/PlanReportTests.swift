@@ -57,7 +57,7 @@ import Testing
         "name", "target", "strategy", "budgetBytes", "arenaBytes", "peakLiveBytes",
         "keepAllArenaBytes", "minimumBudgetBytes", "persistentBytes", "cost", "keepAllCost",
         "lowerBoundCost", "overhead", "gap", "kernels", "recomputedKernels", "kept", "recomputed",
-        "files", "seconds",
+        "recomputedInRegisters", "files", "seconds",
       ])
     #expect(
       value["persistentBytes"]?.objectValue?.map(\.key) == [

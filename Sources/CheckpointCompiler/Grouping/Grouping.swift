@@ -19,18 +19,14 @@
 ///
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
 func grouped(_ function: Function) -> Function {
-  let flat = withoutFusions(function)
-  var grouping = Grouping(flat)
-  grouping.joinSingleReaders()
-  grouping.joinReaders()
-  grouping.joinReductions()
+  let grouping = Grouping(withoutFusions(function))
   let result = grouping.rebuilt()
   assert(result.fusionErrors().isEmpty, "\(result.fusionErrors())")
   return result
 }
 
 /// The function with the ops of fusions in their place.
-private func withoutFusions(_ function: Function) -> Function {
+func withoutFusions(_ function: Function) -> Function {
   guard function.ops.elements.contains(where: { $0.opcode == .fusion }) else { return function }
   var builder = FunctionBuilder(name: function.name)
   var map = ValueMap(for: function)
@@ -55,7 +51,7 @@ private func withoutFusions(_ function: Function) -> Function {
 }
 
 /// The groups of one function.
-private struct Grouping {
+struct Grouping {
   /// The most ops of one kernel; long chains become several kernels.
   private static let opsMax = 48
   /// The most ops that a search for a cycle looks at.
@@ -78,18 +74,19 @@ private struct Grouping {
   private let body: [OpID]
   private let position: Table<OpID, Int>
   /// The group of each op that may be fused; -1 for all others.
-  private var groupOf: Table<OpID, Int>
+  private(set) var groupOf: Table<OpID, Int>
   private var groups: [Group] = []
   /// The ops that read each value.
-  private var readers: Table<ValueID, [OpID]>
+  private(set) var readers: Table<ValueID, [OpID]>
   private let isReturned: Set<ValueID>
   /// The argument that a value is the next value of, as its reader at other places would see it.
   private var updated: [ValueID: ValueID] = [:]
   /// Whether an op is copied into the kernels that read it.
-  private var isCopied: Table<OpID, Bool>
+  private(set) var isCopied: Table<OpID, Bool>
   /// Whether an op is part of the backward pass.
-  private var isBackward: Table<OpID, Bool>
+  private(set) var isBackward: Table<OpID, Bool>
 
+  /// The groups of a function without fusions.
   init(_ function: Function) {
     self.function = function
     body = Array(function.blocks[function.body].ops.dropLast())
@@ -118,6 +115,9 @@ private struct Grouping {
       groupOf[op] = groups.count
       groups.append(Group(ops: [op], frame: frame, isBackward: isBackward[op]))
     }
+    joinSingleReaders()
+    joinReaders()
+    joinReductions()
   }
 
   /// Indexing ops, but for every one after `indexingMax` in a row.
@@ -349,7 +349,7 @@ private struct Grouping {
   // MARK: Sweeps
 
   /// An op that one kernel alone reads joins it, from the last op to the first.
-  mutating func joinSingleReaders() {
+  private mutating func joinSingleReaders() {
     for op in body.reversed() where groupOf[op] >= 0 {
       guard let readers = fusibleReaders(of: function.result(of: op)), let first = readers.first,
         readers.allSatisfy({ groupOf[$0.op] == groupOf[first.op] })
@@ -359,7 +359,7 @@ private struct Grouping {
   }
 
   /// A kernel joins a kernel of the same phase that reads what it makes.
-  mutating func joinReaders() {
+  private mutating func joinReaders() {
     for op in body where groupOf[op] >= 0 {
       for reader in someReaders(of: function.result(of: op)) {
         let (a, b) = (groupOf[op], groupOf[reader.op])
@@ -370,7 +370,7 @@ private struct Grouping {
   }
 
   /// Reductions over the same dimensions of the same value join.
-  mutating func joinReductions() {
+  private mutating func joinReductions() {
     for op in body where groupOf[op] >= 0 {
       for operand in Set(function.operands(of: op)).sorted() {
         guard function.type(of: operand).shape == groups[groupOf[op]].frame.domain else { continue }
@@ -511,6 +511,11 @@ private struct Grouping {
     for (value, result) in zip(outputs, results) { map[value] = result }
   }
 
+  /// Whether the value of an op is written to memory.
+  func isReadOutside(_ op: OpID) -> Bool {
+    isReadOutside(function.result(of: op), by: groupOf[op])
+  }
+
   /// Whether an op outside a group reads a value, itself or through copies of indexing ops.
   private func isReadOutside(_ value: ValueID, by group: Int) -> Bool {
     readers[value].contains { reader in
@@ -523,7 +528,7 @@ private struct Grouping {
 
 /// The name inside a kernel of a value that has its own outside: `h.k` for `h`, and for what was
 /// named so when the text was grouped before.
-private func innerName(_ name: String) -> String {
+func innerName(_ name: String) -> String {
   var parts = name.split(separator: ".", omittingEmptySubsequences: false)
   if parts.count > 2, parts.last!.allSatisfy(\.isNumber), parts[parts.count - 2] == "k" {
     parts.removeLast()

@@ -8,11 +8,12 @@
 /// - Complexity: Near-linear in nodes and reads per plan tried; the number of plans is bounded by
 ///   `effort`.
 public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions()) -> SolveResult {
-  let search = PlanSearch(problem, options: options)
-  return search.result(from: search.archive(), within: search.budgetBytes)
+  var search = PlanSearch(problem, options: options)
+  return search.result()
 }
 
-/// One problem and what is asked of it: plans, and the answer that one budget gets out of them.
+/// One problem and what is asked of it: plans for growing budgets, and the answer that a budget gets
+/// out of them.
 struct PlanSearch {
   let problem: RematProblem
   let options: SolveOptions
@@ -20,9 +21,11 @@ struct PlanSearch {
   let budgetBytes: Int?
   private let graph: RematGraph
   private let pins: AppliedPins
-  private let keepAll: SequenceFigures
+  let keepAll: SequenceFigures
   private let floor: (bytes: Int, node: Int)
   private var remarks: [String] = []
+  /// The search of `auto`, as far as it has come.
+  private var auto: AutoPlanner?
 
   init(_ problem: RematProblem, options: SolveOptions) {
     self.problem = problem
@@ -39,21 +42,33 @@ struct PlanSearch {
     self.graph = graph
   }
 
-  /// The plans of the strategy, up to the budget if there is one.
-  func archive() -> PlanArchive {
+  /// The answer to what the options ask.
+  mutating func result() -> SolveResult {
+    guard let overhead = options.maxOverhead else {
+      let archive = archive(upTo: budgetBytes)
+      return result(archive.best(within: budgetBytes ?? .max), of: archive, within: budgetBytes)
+    }
+    let archive = archive(upTo: min(budgetBytes ?? .max, keepAll.peakBytes))
+    let small = archive.smallest(costing: keepAll.cost * (1 + max(0, overhead)) + 1e-9)
+    let chosen = small.flatMap { $0.peakBytes <= budgetBytes ?? .max ? $0 : nil }
+    return result(chosen, of: archive, within: budgetBytes)
+  }
+
+  /// The plans of the strategy, for budgets up to `limit`; without one, the smallest and those that
+  /// fall off on the way to it.
+  mutating func archive(upTo limit: Int?) -> PlanArchive {
     switch options.strategy {
     case .none: return archive(of: [graph.keepAllSequence()])
     case .sqrt: return archive(of: [graph.sqrtSequence()])
     case .cheap: return archive(of: [graph.cheapSequence()])
     case .auto:
-      var planner = autoPlanner()
-      planner.searchOrder()
-      planner.findMinimum()
-      if let budgetBytes, options.maxOverhead == nil {
-        planner.climb(to: budgetBytes)
-      } else if options.maxOverhead != nil {
-        planner.climb(to: min(budgetBytes ?? .max, keepAll.peakBytes))
+      var planner = auto ?? autoPlanner()
+      if auto == nil {
+        planner.searchOrder()
+        planner.findMinimum()
       }
+      if let limit { planner.climb(to: limit) }
+      auto = planner
       return planner.archive
     }
   }
@@ -92,15 +107,10 @@ struct PlanSearch {
     return graph
   }
 
-  /// The best of `archive` within a budget, with its figures.
-  func result(from archive: PlanArchive, within budget: Int?) -> SolveResult {
-    let chosen: PlanArchive.Plan?
-    if let overhead = options.maxOverhead {
-      let small = archive.smallest(costing: keepAll.cost * (1 + max(0, overhead)) + 1e-9)
-      chosen = small.flatMap { $0.peakBytes <= budget ?? .max ? $0 : nil }
-    } else {
-      chosen = archive.best(within: budget ?? .max)
-    }
+  /// A plan of `archive`, if one was chosen, as the answer to a budget.
+  func result(
+    _ chosen: PlanArchive.Plan?, of archive: PlanArchive, within budget: Int?
+  ) -> SolveResult {
     let fallback = PlanArchive.Plan(
       peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
     let plan = chosen ?? archive.plans.first ?? fallback

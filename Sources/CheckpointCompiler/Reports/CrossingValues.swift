@@ -22,25 +22,48 @@ extension Compilation {
   var crossingValues: [CrossingValue] {
     guard let step else { return [] }
     guard let priced else { return step.crossingValuesByName }
-    let kernels = priced.order.kernels
-    let turn =
-      priced.function.lossKernel(priced.order) ?? keepAll.map { $0.peakKernel } ?? kernels.count
-    var lastReader: [ValueID: Int] = [:]
-    for (place, kernel) in kernels.enumerated() {
-      for value in kernel.reads { lastReader[value] = place }
-    }
-    var runs = Array(repeating: 0, count: kernels.count)
+    var runs = Array(repeating: 0, count: priced.order.kernels.count)
     for node in step.computations { runs[node] += 1 }
-    var values: [CrossingValue] = []
-    for (node, kernel) in kernels.enumerated().prefix(turn + 1) {
+    let turn =
+      priced.function.lossKernel(priced.order) ?? keepAll.map { $0.peakKernel } ?? runs.count
+    return priced.storedValues(across: turn).map { place, name, size in
+      CrossingValue(
+        key: "\(place.node).\(place.output)", name: name, sizeBytes: size,
+        isRecomputed: runs[place.node] > 1)
+    }
+  }
+
+  /// The values that would wait in memory for the backward part if its kernels did not compute them
+  /// anew in registers: names and sizes.
+  var registerValues: [(name: String, sizeBytes: Int)] {
+    guard let priced, let first = planner?.first.priced,
+      let turn = first.function.lossKernel(first.order),
+      let ownTurn = priced.function.lossKernel(priced.order)
+    else { return [] }
+    let stored = Set(priced.storedValues(across: ownTurn).map(\.name))
+    return first.storedValues(across: turn).filter { !stored.contains($0.name) }
+      .map { ($0.name, $0.sizeBytes) }
+  }
+}
+
+extension PricedFunction {
+  /// The values of the arena that a kernel up to `turn` writes and a later one reads.
+  fileprivate func storedValues(
+    across turn: Int
+  ) -> [(place: RematProblem.Input, name: String, sizeBytes: Int)] {
+    var lastReader: [ValueID: Int] = [:]
+    for (node, kernel) in order.kernels.enumerated() {
+      for value in kernel.reads { lastReader[value] = node }
+    }
+    var values: [(place: RematProblem.Input, name: String, sizeBytes: Int)] = []
+    for (node, kernel) in order.kernels.enumerated().prefix(turn + 1) {
       for (output, value) in kernel.writes.enumerated() {
-        let size = priced.problem.nodes[node].outputBytes[output]
+        let size = problem.nodes[node].outputBytes[output]
         guard size > 0, lastReader[value] ?? -1 > turn else { continue }
         values.append(
-          CrossingValue(
-            key: "\(node).\(output)", name: priced.function.reportName(value, kernel),
-            sizeBytes: size,
-            isRecomputed: runs[node] > 1))
+          (
+            RematProblem.Input(node: node, output: output), function.reportName(value, kernel), size
+          ))
       }
     }
     return values

@@ -64,18 +64,24 @@ extension ParetoCurve {
     for point in points {
       let (px, py) = (x(point.arenaBytes), y(overhead(point)))
       let note =
-        "\(describeBytes(point.arenaBytes)), \(describePercent(overhead(point))) more time\n"
+        "\(describeBytes(point.arenaBytes)), \(describePercent(abs(overhead(point)))) "
+        + "\(overhead(point) < 0 ? "less" : "more") time\n"
         + "\(describeNs(point.cost)), \(point.recomputedKernels) kernels run again"
       svg.add(
         "<circle cx=\"\(svgNumber(px))\" cy=\"\(svgNumber(py))\" r=\"4.5\" class=\"point\">"
           + "<title>\(xmlEscaped(note))</title></circle>")
     }
     // Names where they do not meet: the ends, and the plan closest to half the memory.
-    if let last = points.last {
-      svg.text(
-        "everything kept", x: x(last.arenaBytes), y: y(overhead(last)) - 12, style: "small strong",
-        anchor: "end")
+    let keepAllPlace = (x: x(keepAllArenaBytes), y: y(0))
+    if points.last?.arenaBytes != keepAllArenaBytes {
+      svg.add(
+        "<circle cx=\"\(svgNumber(keepAllPlace.x))\" cy=\"\(svgNumber(keepAllPlace.y))\" r=\"4.5\" "
+          + "class=\"beaten\"><title>another plan needs less memory and no more time</title></circle>"
+      )
     }
+    svg.text(
+      "everything kept", x: keepAllPlace.x, y: keepAllPlace.y - 12, style: "small strong",
+      anchor: "end")
     if let first = points.first, points.count > 1 {
       svg.text(
         "smallest: \(describeBytes(first.arenaBytes))", x: x(first.arenaBytes) + 12,

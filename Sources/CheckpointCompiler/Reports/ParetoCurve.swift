@@ -23,47 +23,31 @@ public struct ParetoCurve: Sendable {
   /// The predicted time when everything is kept.
   public let keepAllCost: Double
 
-  /// How much longer a plan takes than keeping everything, as a fraction.
+  /// How much longer a plan takes than keeping everything, as a fraction; negative where it is faster.
   public func overhead(_ point: Point) -> Double {
-    keepAllCost > 0 ? max(0, point.cost / keepAllCost - 1) : 0
+    keepAllCost > 0 ? point.cost / keepAllCost - 1 : 0
   }
 }
 
 extension Compilation {
-  /// Plans for `count` budgets between the smallest arena and that of keeping everything.
+  /// The plans of one search, from the smallest arena to that of keeping everything.
   ///
-  /// - Parameter count: How many budgets to plan for; at least 2.
+  /// - Parameter count: About how many plans to pack.
   /// - Returns: The plans that are worth it; nil where the text was planned already, or planning has
   ///   not run.
   /// - Throws: A defect of ckc.
-  public func paretoCurve(count: Int = 24) throws(CompileError) -> ParetoCurve? {
-    guard let priced, let keepAll else { return nil }
-    let planner = try Planner(priced, options: options)
-    let smallest = try planner.smallest()
-    var steps = [smallest, keepAll]
-    let range = keepAll.arenaBytes - smallest.arenaBytes
-    if range > 0 {
-      for index in 1..<max(2, count) {
-        let budget = smallest.arenaBytes + Int(Double(range) * Double(index) / Double(count))
-        do {
-          steps.append(try planner.step(.auto, within: budget, maxOverhead: nil).step)
-        } catch {
-          // A budget between two that can be met may be out of reach of the packer.
-          if case .budget = error { continue }
-          throw error
-        }
-      }
-    }
-    steps.sort { ($0.arenaBytes, $0.costNs) < ($1.arenaBytes, $1.costNs) }
-    var points: [ParetoCurve.Point] = []
-    for step in steps where step.costNs < points.last?.cost ?? .infinity {
-      points.append(
-        ParetoCurve.Point(
-          arenaBytes: step.arenaBytes, peakLiveBytes: step.peakLiveBytes, cost: step.costNs,
-          recomputedKernels: step.computations.count - keepAll.computations.count))
-    }
+  public func paretoCurve(count: Int = 48) throws(CompileError) -> ParetoCurve? {
+    guard var planner, let keepAll else { return nil }
+    var points = try planner.frontier(count: count)
+    points.append(
+      ParetoCurve.Point(
+        arenaBytes: keepAll.arenaBytes, peakLiveBytes: keepAll.peakLiveBytes, cost: keepAll.costNs,
+        recomputedKernels: 0))
+    points.sort { ($0.arenaBytes, $0.cost) < ($1.arenaBytes, $1.cost) }
+    var best: [ParetoCurve.Point] = []
+    for point in points where point.cost < best.last?.cost ?? .infinity { best.append(point) }
     return ParetoCurve(
-      name: keepAll.function.name, points: points, keepAllArenaBytes: keepAll.arenaBytes,
+      name: keepAll.function.name, points: best, keepAllArenaBytes: keepAll.arenaBytes,
       keepAllCost: keepAll.costNs)
   }
 }

@@ -45,12 +45,16 @@ public struct PlanReport: Sendable {
   public var kept: [String]
   /// The values that are made again for backward, as they are first made.
   public var recomputed: [String]
+  /// The values that the kernels of backward compute anew in registers, where they would otherwise
+  /// be stored for them.
+  public var recomputedInRegisters: [String]
   /// The files that were written.
   public var files: [String]
   /// Wall-clock seconds by stage.
   public var seconds: [(stage: String, seconds: Double)]
 
   private var crossing: [CrossingValue]
+  private var registerBytes: Int
 
   /// The most kernels of a graph for which the smallest arena is searched for a report.
   private static let kernelsMaxForMinimum = 3000
@@ -89,18 +93,22 @@ public struct PlanReport: Sendable {
     kernels = step.computations.count
     let again = step.assignment.order.kernels.count { function.isRecomputation($0.op) }
     recomputedKernels =
-      compilation.keepAll.map { step.computations.count - $0.computations.count } ?? again
+      compilation.priced.map { step.computations.count - $0.order.kernels.count } ?? again
     crossing = compilation.crossingValues
     kept = crossing.filter { !$0.isRecomputed }.map(\.name)
     recomputed = crossing.filter(\.isRecomputed).map(\.name)
+    let registerValues = compilation.registerValues
+    recomputedInRegisters = registerValues.map(\.name)
+    registerBytes = registerValues.reduce(0) { $0 + $1.sizeBytes }
     self.files = files
     seconds = compilation.seconds
     minimumBudgetBytes = compilation.smallestArenaBytes(kernelsMax: Self.kernelsMaxForMinimum)
   }
 
-  /// How much longer the step takes than when everything is kept, as a fraction.
+  /// How much longer the step takes than when everything is kept, as a fraction; negative where it is
+  /// faster, because kernels compute anew what they would have to read.
   public var overhead: Double? {
-    keepAllCost.map { $0 > 0 ? max(0, cost / $0 - 1) : 0 }
+    keepAllCost.map { $0 > 0 ? cost / $0 - 1 : 0 }
   }
 
   /// How far the cost is above the lower bound, as a fraction.
@@ -114,9 +122,9 @@ extension Compilation {
   func smallestArenaBytes(kernelsMax: Int) -> Int? {
     if options.budget == .minimum, let step { return step.arenaBytes }
     guard let priced, priced.problem.nodes.count <= kernelsMax,
-      let planner = try? Planner(priced, options: options), let step = try? planner.smallest()
+      var planner, let smallest = try? planner.smallest()
     else { return nil }
-    return min(step.arenaBytes, self.step?.arenaBytes ?? .max)
+    return min(smallest.step.arenaBytes, step?.arenaBytes ?? .max)
   }
 }
 
@@ -141,6 +149,7 @@ extension PlanReport {
       "kernels": .integer(kernels), "recomputedKernels": .integer(recomputedKernels),
       "kept": .array(kept.map { .string($0) }),
       "recomputed": .array(recomputed.map { .string($0) }),
+      "recomputedInRegisters": .array(recomputedInRegisters.map { .string($0) }),
       "files": .array(files.map { .string($0) }),
       "seconds": .object(seconds.map { JSONMember($0.stage, .number($0.seconds)) }),
     ]
@@ -181,8 +190,8 @@ extension PlanReport {
       keepAllCost.map { keepAllCost in
         overhead == 0
           ? "as when everything is kept"
-          : "\(describePercent(overhead)) more than \(describeNs(keepAllCost)), "
-            + "when everything is kept"
+          : "\(describePercent(abs(overhead))) \(overhead > 0 ? "more" : "less") than "
+            + "\(describeNs(keepAllCost)), when everything is kept"
       }
     }
     add("predicted time", describeNs(cost), overheadText ?? "")
@@ -200,6 +209,11 @@ extension PlanReport {
       add(
         isRecomputed ? "recomputed values" : "kept values", "\(values.count)",
         values.isEmpty ? "" : "\(describeBytes(bytes)) from forward to backward")
+    }
+    if !recomputedInRegisters.isEmpty {
+      add(
+        "values in registers", "\(recomputedInRegisters.count)",
+        "\(describeBytes(registerBytes)) that backward computes anew as it reads")
     }
     return rows
   }

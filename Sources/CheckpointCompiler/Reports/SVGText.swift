@@ -80,6 +80,7 @@ struct SVGText {
     .ckc .scratch { fill: var(--scratch); } .ckc .on-scratch { fill: var(--on-scratch); }
     .ckc .curve { stroke: var(--kept); stroke-width: 2; fill: none; stroke-linejoin: round; }
     .ckc .point { fill: var(--kept); stroke: var(--page); stroke-width: 1.5; }
+    .ckc .beaten { fill: var(--page); stroke: var(--kept); stroke-width: 1.5; }
     """
 }
 

@@ -22,7 +22,7 @@ public struct CostModel: Sendable {
   /// The share of the peak that a contraction reaches at best.
   private static let contractionEfficiency = 0.7
   /// The share of the peak that an elementwise loop or a reduction reaches.
-  private static let loopEfficiency = 0.1
+  static let loopEfficiency = 0.1
 
   /// The time of a kernel in nanoseconds.
   func timeNs(of kernel: Kernel, in function: Function) -> Double {

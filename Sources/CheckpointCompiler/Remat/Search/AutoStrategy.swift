@@ -58,15 +58,15 @@ struct AutoPlanner {
   /// Whether first runs stay in the order of the problem.
   let keepsOrder: Bool
   /// The graph of the problem in another order.
-  let makeGraph: ([Int32]) -> RematGraph
+  let makeGraph: @Sendable ([Int32]) -> RematGraph
   private(set) var archive = PlanArchive()
-  /// Rungs already planned.
-  private(set) var doneRungs: [Int] = []
+  /// The first rung that is not planned yet.
+  private var nextRung = 1
 
   /// A planner over the given base orders; the first is the problem's own.
   init(
     bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool,
-    makeGraph: @escaping ([Int32]) -> RematGraph
+    makeGraph: @escaping @Sendable ([Int32]) -> RematGraph
   ) {
     self.makeGraph = makeGraph
     self.bases = bases
@@ -218,14 +218,15 @@ struct AutoPlanner {
     if let found = search.best { record(found, of: bases[0]) }
   }
 
-  /// Plans every rung up to `budgetBytes`.
+  /// Plans every rung up to `budgetBytes` that is not planned yet.
   mutating func climb(to budgetBytes: Int) {
     let top = bases[0].keepAll.peakBytes
     let count =
       size > 50_000 ? 4 : (size > 10_000 ? 10 : (size > 2000 || effort < 0.1 ? 20 : 100))
-    for rung in 1..<count {
+    for rung in nextRung..<max(count, nextRung) {
       let rungBytes = top / count * rung + top % count * rung / count
       if rungBytes > budgetBytes { break }
+      nextRung = rung + 1
       guard let smallest = archive.plans.first, rungBytes >= smallest.peakBytes else { continue }
       construct(rungBytes)
       improve(within: rungBytes)

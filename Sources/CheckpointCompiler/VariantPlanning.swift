@@ -1,0 +1,145 @@
+// Plans every variant of the kernels of a step, and takes the best plan of all.
+//
+// Variants    The kernels that store what the backward pass reads, and kernels that compute more or less
+//             of it anew in registers (`RegisterRecomputation`). Which is best depends on the budget.
+// Default     Without a budget, the least memory that is no slower than keeping everything, by the model.
+
+/// The plan that was chosen, and the kernels it is made of.
+struct PlanChoice {
+  var step: PlannedStep
+  var solution: SolveResult
+  /// The kernels before planning.
+  var priced: PricedFunction
+}
+
+/// The planners of all variants; the first stores everything.
+struct VariantPlanner: Sendable {
+  private var planners: [Planner]
+  private let options: CompileOptions
+  /// The first variant with everything kept: what plans are compared with.
+  let keepAll: PlannedStep
+
+  init(_ variants: [PricedFunction], options: CompileOptions) throws(CompileError) {
+    self.options = options
+    var planners: [Planner] = []
+    for (index, priced) in variants.enumerated() {
+      // Several full searches of a large graph would take too long.
+      let isLarge = priced.problem.nodes.count > VariantPlanner.kernelsMaxForFullEffort
+      let effort = index > 0 && isLarge ? options.effort / 4 : options.effort
+      planners.append(try Planner(priced, options: options, effort: effort))
+    }
+    self.planners = planners
+    keepAll = try planners[0].keepAll()
+  }
+
+  private static let kernelsMaxForFullEffort = 2000
+
+  /// The planner of the first variant.
+  var first: Planner { planners[0] }
+
+  /// The step that the options ask for; `budgetBytes` is the budget in bytes, if there is one.
+  mutating func choose(budgetBytes: Int?) throws(CompileError) -> PlanChoice {
+    if options.strategy != .auto {
+      let answer = try first.step(
+        options.strategy, within: budgetBytes, maxOverhead: options.maxOverhead)
+      return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
+    }
+    if let budgetBytes, options.maxOverhead == nil {
+      return try best(byCost: true) { (planner: inout Planner) throws(CompileError) in
+        try planner.step(within: budgetBytes)
+      }
+    }
+    var costMax = keepAll.costNs
+    if let overhead = options.maxOverhead {
+      costMax *= 1 + max(0, overhead)
+    } else if !options.pins.isEmpty {
+      // What is pinned may cost more than keeping everything.
+      let plans = planners[0].plans(upTo: planners[0].keepAllPeakBytes)
+      costMax = max(costMax, plans.last?.cost ?? 0)
+    }
+    return try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
+      try planner.smallestStep(costing: costMax, within: budgetBytes)
+    }
+  }
+
+  /// The step with the smallest arena that was found.
+  mutating func smallest() throws(CompileError) -> PlanChoice {
+    try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
+      let step = try planner.smallest()
+      let plan = planner.plans(upTo: nil)[0]
+      return (step, planner.solution(plan, within: step.arenaBytes))
+    }
+  }
+
+  /// Plans of all variants for budgets from the smallest to keeping everything, packed: about `count`
+  /// of them, evenly spread over the memory.
+  mutating func frontier(count: Int) throws(CompileError) -> [ParetoCurve.Point] {
+    var plans: [(variant: Int, plan: PlanArchive.Plan)] = []
+    for variant in planners.indices {
+      plans += planners[variant].plans(upTo: planners[variant].keepAllPeakBytes)
+        .map { (variant, $0) }
+    }
+    plans.sort { ($0.plan.peakBytes, $0.plan.cost) < ($1.plan.peakBytes, $1.plan.cost) }
+    var best: [(variant: Int, plan: PlanArchive.Plan)] = []
+    for entry in plans where entry.plan.cost < best.last?.plan.cost ?? .infinity {
+      best.append(entry)
+    }
+    let low = best[0].plan.peakBytes
+    let range = best.last!.plan.peakBytes - low
+    var points: [ParetoCurve.Point] = []
+    var place = -1
+    for (variant, plan) in best {
+      let nextPlace =
+        range > 0 ? Int(Double(plan.peakBytes - low) / Double(range) * Double(count)) : 0
+      if nextPlace == place { continue }
+      place = nextPlace
+      let step = try planners[variant].step(plan, capacityBytes: plan.peakBytes)
+      points.append(
+        ParetoCurve.Point(
+          arenaBytes: step.arenaBytes, peakLiveBytes: step.peakLiveBytes, cost: step.costNs,
+          recomputedKernels: step.computations.count - planners[variant].priced.order.kernels.count)
+      )
+    }
+    return points
+  }
+
+  /// The best of the steps that the variants give: by predicted time, or by the arena.
+  private mutating func best(
+    byCost: Bool,
+    _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)
+  ) throws(CompileError) -> PlanChoice {
+    var best: PlanChoice?
+    var refusal: BudgetError?
+    // No plan of any variant is faster.
+    var bound = Double.infinity
+    for index in planners.indices {
+      do throws(CompileError) {
+        let (step, solution) = try answer(&planners[index])
+        bound = min(bound, solution.lowerBound)
+        if let rival = best?.step {
+          let own =
+            byCost ? (step.costNs, step.arenaBytes) : (Double(step.arenaBytes), Int(step.costNs))
+          let other =
+            byCost
+            ? (rival.costNs, rival.arenaBytes) : (Double(rival.arenaBytes), Int(rival.costNs))
+          if own >= other { continue }
+        }
+        best = PlanChoice(step: step, solution: solution, priced: planners[index].priced)
+      } catch {
+        guard case .budget(let failure) = error else { throw error }
+        bound = min(bound, planners[index].priced.problem.nodes.reduce(0) { $0 + $1.cost })
+        if failure.leastBytes < refusal?.leastBytes ?? .max { refusal = failure }
+      }
+    }
+    if var best {
+      best.solution.lowerBound = bound
+      return best
+    }
+    throw .budget(refusal!)
+  }
+}
+
+extension BudgetError {
+  /// The arena that is known to do.
+  fileprivate var leastBytes: Int { minimumBytes ?? neededBytes ?? .max }
+}
