@@ -64,6 +64,8 @@ import Testing
         #expect(call.buffers.count { $0 == place } == 1)
       }
     }
+    // Scratch that does not exist is no pointer into the arena.
+    #expect(!compilation.source.contains(", m));"))
   }
 
   /// Two kernels of the same ops, one in place: two functions, and memory is fresh in one only.

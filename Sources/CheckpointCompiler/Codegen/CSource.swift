@@ -345,7 +345,8 @@ private struct CProgramPrinter {
         pointer($0, $1.dtype, isWritten: $1.isWritten)
       }
       if case .contraction = function.body {
-        arguments.append(call.scratchOffset.map { "m + \($0)" } ?? "m")
+        // The start of the arena may be an operand.
+        arguments.append(call.scratchOffset.map { "m + \($0)" } ?? "NULL")
       }
       let text = "\(kernelSymbol(call.function))(\(arguments.joined(separator: ", ")))"
       out += "  CKC_RUN(\(number), \(text)); /* %\(commentText(call.name)) */\n"

@@ -3,8 +3,8 @@
 // Problem     Run all ops of a kernel in one loop nest over its domain, reading each operand and
 //             writing each result once where that is possible.
 // Method      Reductions are ordered in passes: one that needs the result of another runs in a later
-//             pass over the reduced dimensions, and cheap values in between are computed again. A
-//             result is written in the first pass that can.
+//             pass over the reduced dimensions, and cheap values in between are computed again
+//             (`LoopPasses`). A result is written in the last pass that computes it.
 // Rows        Where the innermost dimension is reduced, a reduction runs in `laneCount` lanes that
 //             are added up in a tree. Where it is not, a block of columns is reduced side by side.
 //             Both orders depend on the shape alone.
@@ -28,8 +28,7 @@ struct LoopLowering {
   private let outputs: [(value: ValueID, buffer: Int)]
   private let keyBuffers: [OpID: Int]
   private var reader: ElementReader
-  /// The pass after which a value is known: 0 where no reduction precedes it.
-  private var levels: [ValueID: Int] = [:]
+  private let passes: LoopPasses
   private let rank: Int
   private var nextVariable: Int
   private var nextRow = 0
@@ -49,6 +48,7 @@ struct LoopLowering {
     self.ops = ops
     self.outputs = outputs
     frame = LoopLowering.frame(of: ops, outputs: outputs.map(\.value), in: function)
+    passes = LoopPasses(function, ops: ops, outputs: outputs.map(\.value))
     rank = frame.domain.count
     nextVariable = rank
     var inner: Set<ValueID> = []
@@ -76,20 +76,14 @@ struct LoopLowering {
 
   /// The statements of the kernel.
   mutating func run() -> [Statement] {
-    findLevels()
     mergeDimensions()
     return frame.reduced.isEmpty ? mapNest() : reductionNest()
   }
 
   // MARK: Analysis
 
-  private mutating func findLevels() {
-    for op in ops {
-      let level = function.operands(of: op).map { levels[$0] ?? 0 }.max() ?? 0
-      let isReduction = function.ops[op].opcode == .reduce && !isTrivialReduction(op)
-      for result in function.results(of: op) { levels[result] = isReduction ? level + 1 : level }
-    }
-  }
+  /// The pass after which a value is known: 0 where no reduction precedes it.
+  private var levels: [ValueID: Int] { passes.level }
 
   private func isTrivialReduction(_ op: OpID) -> Bool {
     function.ops[op].attributes.ints(.dims)!.isEmpty
@@ -116,7 +110,6 @@ struct LoopLowering {
         return "it yields \(function.type(of: output.value)) from loops over \(frame.domain)"
       }
     }
-    findLevels()
     let trial = trial()
     guard !trial.isTooLarge else {
       return "it reads its values at more than \(ElementReader.readsMax) places"
@@ -256,7 +249,7 @@ struct LoopLowering {
   private func fullOutputs(inPass pass: Int) -> [(value: ValueID, buffer: Int)] {
     outputs.filter {
       !frame.isKept(function.type(of: $0.value).shape)
-        && min(levels[$0.value] ?? 0, passCount) == pass
+        && min(passes.write($0.value), passCount) == pass
     }
   }
 

@@ -44,16 +44,12 @@ extension Function {
   }
 }
 
-/// When a kernel of loops reads and writes what is of the shape of its loops.
+/// What a kernel of loops reads and writes, and when.
 private struct LoopReads {
   private let function: Function
   private let parts: FusionParts
   private let domain: [Int]
-  /// The pass after which a value is known; 0 where no reduction precedes it.
-  private var level: [ValueID: Int] = [:]
-  /// The last pass that reads a value; `anywhere` where it is read at other places too.
-  private var lastPass: [ValueID: Int] = [:]
-  private static let anywhere = Int.max
+  private let passes: LoopPasses
 
   init(_ function: Function, _ op: OpID) {
     self.function = function
@@ -61,42 +57,7 @@ private struct LoopReads {
     let frame = parts.ops.lazy.filter { function.ops[$0].opcode == .reduce }
       .compactMap { LoopFrame($0, of: function) }.first
     domain = frame?.domain ?? parts.outputs.first.map { function.type(of: $0).shape } ?? []
-    findLevels()
-    findLastPasses()
-  }
-
-  /// Whether an op sums along a dimension; one that does not is a copy.
-  private func isReduction(_ op: OpID) -> Bool {
-    function.ops[op].opcode == .reduce && !function.ops[op].attributes.ints(.dims)!.isEmpty
-  }
-
-  private mutating func findLevels() {
-    for op in parts.ops {
-      let before = function.operands(of: op).map { level[$0] ?? 0 }.max() ?? 0
-      for result in function.results(of: op) {
-        level[result] = isReduction(op) ? before + 1 : before
-      }
-    }
-  }
-
-  private mutating func findLastPasses() {
-    for output in parts.outputs { note(output, level[output] ?? 0) }
-    for op in parts.ops.reversed() {
-      let isCopy = function.ops[op].opcode == .reduce && !isReduction(op)
-      for operand in function.operands(of: op) {
-        if function.ops[op].opcode.isElementwise || isCopy {
-          note(operand, lastPass[function.result(of: op)] ?? -1)
-        } else if isReduction(op) {
-          note(operand, level[operand] ?? 0)
-        } else {
-          note(operand, LoopReads.anywhere)
-        }
-      }
-    }
-  }
-
-  private mutating func note(_ value: ValueID, _ pass: Int) {
-    lastPass[value] = max(lastPass[value] ?? -1, pass)
+    passes = LoopPasses(function, ops: parts.ops, outputs: parts.outputs)
   }
 
   func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
@@ -106,10 +67,11 @@ private struct LoopReads {
     var pairs: [InPlaceOutput] = []
     for (output, value) in parts.outputs.enumerated() where isOfDomain(value) {
       let dtype = function.type(of: value).dtype
-      let pass = level[value] ?? 0
+      let pass = passes.write(value)
       for (input, root) in kernel.reads.enumerated() {
         let isFree = readAs[root]!.allSatisfy {
-          isOfDomain($0) && function.type(of: $0).dtype == dtype && (lastPass[$0] ?? -1) <= pass
+          isOfDomain($0) && function.type(of: $0).dtype == dtype
+            && (passes.lastRead[$0] ?? -1) <= pass
         }
         if isFree { pairs.append(InPlaceOutput(output: output, input: input)) }
       }
