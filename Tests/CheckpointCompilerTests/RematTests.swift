@@ -174,20 +174,21 @@ enum RematSamples {
   }
 
   @Test func everyScheduleOfEveryStrategyChecks() throws {
-    for seed in 0..<40 as Range<UInt64> {
-      let problem = try RematSamples.random(5 + Int(seed), seed: seed)
+    for seed in 0..<24 as Range<UInt64> {
+      let problem = try RematSamples.random(5 + 3 * Int(seed) / 2, seed: seed)
       let checker = RematChecker(problem)
       for strategy in RematStrategy.allCases {
         // Named strategies keep the order of the problem.
         for order in RematOrder.allCases where strategy == .auto || order == .given {
+          let effort = strategy == .auto ? 0.02 : 0
           let full = solve(
-            problem, options: SolveOptions(strategy: strategy, order: order, effort: 0.02))
+            problem, options: SolveOptions(strategy: .none, order: order, effort: 0))
           for percent in [100, 80, 60, 40] {
             let budget = full.keepAllPeakBytes * percent / 100
             let result = solve(
               problem,
               options: SolveOptions(
-                budgetBytes: budget, strategy: strategy, order: order, effort: 0.02))
+                budgetBytes: budget, strategy: strategy, order: order, effort: effort))
             let figures = try checker.check(result.schedule)
             #expect(figures.peakBytes == result.peakBytes)
             #expect(figures.cost == result.cost)

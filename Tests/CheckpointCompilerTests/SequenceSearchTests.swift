@@ -62,7 +62,7 @@ import Testing
         var last = Double.infinity
         for percent in stride(from: 51, through: 107, by: 7) {
           let options = SolveOptions(
-            budgetBytes: peak * percent / 100, order: order, effort: 0.5)
+            budgetBytes: peak * percent / 100, order: order, effort: 0.1)
           let result = solve(problem, options: options)
           let isWithin = result.status != .infeasible
           #expect(isWithin == (result.peakBytes <= peak * percent / 100))

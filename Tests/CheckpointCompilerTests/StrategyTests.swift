@@ -61,7 +61,8 @@ import Testing
       for percent in stride(from: 30, through: 120, by: 5) {
         let result = solve(
           problem,
-          options: SolveOptions(budgetBytes: peak * percent / 100, strategy: strategy))
+          options: SolveOptions(
+            budgetBytes: peak * percent / 100, strategy: strategy, effort: 0))
         if result.status == .infeasible {
           // What is reported instead is the smallest that the strategy reached.
           #expect(result.peakBytes == result.minimumBudgetBytes && last == .infinity)
