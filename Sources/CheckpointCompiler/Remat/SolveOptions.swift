@@ -106,8 +106,9 @@ public struct SolveOptions: Sendable {
 
   /// Sets the effort to what takes about `seconds` on a common machine.
   public mutating func setTimeLimit(seconds: Double) {
-    effort = max(0, seconds / 5)
-    searchEffort = max(0, seconds * 40)
+    // The search and then the bound; 40 units of search take about a second.
+    effort = max(0, seconds / 7)
+    searchEffort = max(0, seconds * 25)
   }
 }
 

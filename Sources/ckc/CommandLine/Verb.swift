@@ -171,8 +171,8 @@ extension Verb {
       VerbDefinition(
         summary: "run the planner on a graph of costs and sizes",
         details: """
-          Reads {"nodes":[{"name","cost","outputs","inputs","scratch","keep","once"}],"budget"} \
-          and writes the schedule, its peak and cost, and a proven lower bound as JSON. With \
+          Reads {"nodes":[{"name","cost","outputs","inputs","scratch","keep","once", \
+          "overwrites"}],"budget"} and writes the schedule, its peak and cost, and a proven lower bound as JSON. With \
           --compare it prints what each strategy costs at many budgets.
           """,
         operands: [
