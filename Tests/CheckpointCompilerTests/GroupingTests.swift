@@ -40,6 +40,20 @@ import Testing
     try check(text)
   }
 
+  /// A result of a column kernel that needs no reduction, and is read again after one.
+  @Test func aResultBeforeAReductionIsReadAfterIt() throws {
+    try check(
+      """
+      func @main(%x: f32[1,4,3], %y: f32[1,3]) -> (%a: f32[1,3], %b: f32[1,3]) {
+        %s = reduce %x {kind = add, dims = [1]}
+        %a = divide 1.0, %y
+        %m = multiply %a, %y
+        %b = add %s, %m
+        return %a, %b
+      }
+      """)
+  }
+
   /// Nine indexing ops in a row are more than are copied into a reader.
   @Test func aLongChainOfIndexingOpsEndsInMemory() throws {
     var text = "func @main(%x: f32[6,6]) -> f32[6,6] {\n"

@@ -451,7 +451,7 @@ struct LoopLowering {
         let place = reader.place(reader.linear(value, reader.keptIndices))
         stores.append(.store(buffer: output.buffer, place, dtype, computed[value]!))
       }
-      if isReadInPasses(value, after: level) {
+      if isReadLater(value, than: values) {
         let row = newRow()
         rows.append(.defineRow(row: row, dtype, count: width, .neutral(kind: "or", .i1)))
         assignments.append(.assignLane(row: row, .variable(lane), computed[value]!))
@@ -461,14 +461,12 @@ struct LoopLowering {
     return (rows, reader.statements + assignments + stores)
   }
 
-  /// Whether an op that is not of the same level reads a kept value.
-  private func isReadInPasses(_ value: ValueID, after level: Int) -> Bool {
+  /// Whether an op reads a kept value whose own result is not among those computed beside it: it is
+  /// computed in a later loop.
+  private func isReadLater(_ value: ValueID, than values: [ValueID]) -> Bool {
     ops.contains { op in
       function.operands(of: op).contains(value)
-        && !function.results(of: op).allSatisfy {
-          levels[$0] == level && frame.isKept(function.type(of: $0).shape)
-            && !function.isIndexing(op)
-        }
+        && !function.results(of: op).allSatisfy { values.contains($0) }
     }
   }
 }
