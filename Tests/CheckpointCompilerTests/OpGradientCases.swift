@@ -1,0 +1,505 @@
+// Functions of one op each whose gradients are checked.
+
+import Testing
+
+@testable import CheckpointCompiler
+
+extension GradientTests {
+  static let ops: [(op: Opcode, cases: [GradientCase])] = [
+    (
+      .abs,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = abs %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .negate,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = negate %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .exponential,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = exponential %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .exponentialMinusOne,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = exponential_minus_one %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .log,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = log %x", shape: [2, 3], range: 0.2...3)
+      ]
+    ),
+    (
+      .logPlusOne,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = log_plus_one %x", shape: [2, 3],
+          range: -0.5...2)
+      ]
+    ),
+    (
+      .tanh,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = tanh %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .logistic,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = logistic %x", shape: [2, 3], range: -2...2)
+      ]
+    ),
+    (
+      .sqrt,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = sqrt %x", shape: [2, 3], range: 0.2...3)
+      ]
+    ),
+    (
+      .rsqrt,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = rsqrt %x", shape: [2, 3], range: 0.2...3)
+      ]
+    ),
+    (
+      .sine,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = sine %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .cosine,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = cosine %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .erf,
+      [
+        GradientCase(arguments: "param %x: f32[2,3]", body: "%y = erf %x", shape: [2, 3])
+      ]
+    ),
+    (
+      .convert,
+      [
+        GradientCase(
+          arguments: "param %x: f32[3]",
+          body: """
+            %n = convert %x : bf16[3]
+            %y = convert %n : f32[3]
+            """, shape: [3]),
+        GradientCase(
+          arguments: "param %x: f32[3]",
+          body: """
+            %n = convert %x : i32[3]
+            %z = convert %n : f32[3]
+            %y = multiply %x, %z
+            """, shape: [3], range: -5...5),
+      ]
+    ),
+    (
+      .add,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3], param %z: f32[2,3]", body: "%y = add %x, %z",
+          shape: [2, 3]),
+        GradientCase(arguments: "param %x: f32[3]", body: "%y = add %x, %x", shape: [3]),
+      ]
+    ),
+    (
+      .subtract,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3], param %z: f32[2,3]", body: "%y = subtract %x, %z",
+          shape: [2, 3]),
+        GradientCase(arguments: "param %x: f32[3]", body: "%y = subtract %x, %x", shape: [3]),
+      ]
+    ),
+    (
+      .multiply,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3], param %z: f32[2,3]", body: "%y = multiply %x, %z",
+          shape: [2, 3]),
+        GradientCase(arguments: "param %x: f32[3]", body: "%y = multiply %x, %x", shape: [3]),
+      ]
+    ),
+    (
+      .divide,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3], param %z: f32[2,3]", body: "%y = divide %x, %z",
+          shape: [2, 3], range: 0.5...2),
+        GradientCase(
+          arguments: "param %x: f32[3]", body: "%y = divide %x, %x", shape: [3], range: 0.5...2),
+      ]
+    ),
+    (
+      .remainder,
+      [
+        GradientCase(
+          arguments: "param %x: f32[7], param %z: f32[7]", body: "%y = remainder %x, %z",
+          shape: [7], range: -3...4)
+      ]
+    ),
+    (
+      .maximum,
+      [
+        GradientCase(
+          arguments: "param %x: f32[7], param %z: f32[7]", body: "%y = maximum %x, %z", shape: [7]),
+        GradientCase(arguments: "param %x: f32[7]", body: "%y = maximum %x, 0.25", shape: [7]),
+        GradientCase(arguments: "param %x: f32[7]", body: "%y = maximum -0.5, %x", shape: [7]),
+      ]
+    ),
+    (
+      .minimum,
+      [
+        GradientCase(
+          arguments: "param %x: f32[7], param %z: f32[7]", body: "%y = minimum %x, %z", shape: [7]),
+        GradientCase(arguments: "param %x: f32[7]", body: "%y = minimum %x, 0.25", shape: [7]),
+      ]
+    ),
+    (
+      .power,
+      [
+        GradientCase(
+          arguments: "param %x: f32[5], param %z: f32[5]", body: "%y = power %x, %z", shape: [5],
+          range: 0.3...2),
+        GradientCase(arguments: "param %x: f32[5]", body: "%y = power %x, 3.0", shape: [5]),
+        GradientCase(arguments: "param %x: f32[5]", body: "%y = power %x, 2.0", shape: [5]),
+        GradientCase(arguments: "param %x: f32[5]", body: "%y = power %x, 1.0", shape: [5]),
+        GradientCase(
+          arguments: "param %x: f32[5]",
+          body: """
+            %z = power %x, 0.0
+            %y = add %z, %x
+            """, shape: [5]),
+        GradientCase(
+          arguments: "param %x: f32[5]", body: "%y = power %x, -1.5", shape: [5], range: 0.5...2),
+        GradientCase(arguments: "param %x: f32[5]", body: "%y = power 2.0, %x", shape: [5]),
+        GradientCase(
+          arguments: "param %x: f32[4]",
+          body: """
+            %b = constant [0.0, 1.0, 2.0, 3.0] : f32[4]
+            %y = power %x, %b
+            """, shape: [4]),
+      ]
+    ),
+    (
+      .select,
+      [
+        GradientCase(
+          arguments: "param %x: f32[7], param %z: f32[7]",
+          body: """
+            %p = compare %x, %z {direction = lt}
+            %y = select %p, %x, %z
+            """, shape: [7]),
+        GradientCase(
+          arguments: "%p: i1[7], param %z: f32[7]", body: "%y = select %p, 3.0, %z", shape: [7]),
+      ]
+    ),
+    (
+      .clamp,
+      [
+        GradientCase(arguments: "param %x: f32[7]", body: "%y = clamp -0.4, %x, 0.3", shape: [7]),
+        GradientCase(
+          arguments: "param %x: f32[7], param %l: f32[7], param %h: f32[7]",
+          body: "%y = clamp %l, %x, %h", shape: [7]),
+      ]
+    ),
+    (
+      .broadcastInDim,
+      [
+        GradientCase(
+          arguments: "param %x: f32[3]", body: "%y = broadcast_in_dim %x : f32[2,3]", shape: [2, 3]),
+        GradientCase(
+          arguments: "param %x: f32[3]", body: "%y = broadcast_in_dim %x {dims = [0]} : f32[3,2]",
+          shape: [3, 2]),
+        GradientCase(
+          arguments: "param %x: f32", body: "%y = broadcast_in_dim %x : f32[2,2]", shape: [2, 2]),
+        GradientCase(
+          arguments: "param %x: f32[3,2]",
+          body: "%y = broadcast_in_dim %x {dims = [2, 0]} : f32[2,2,3]", shape: [2, 2, 3]),
+        GradientCase(
+          arguments: "param %x: f32[3,1,2]",
+          body: "%y = broadcast_in_dim %x {dims = [2, 1, 0]} : f32[2,4,3]", shape: [2, 4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[1,3]",
+          body: "%y = broadcast_in_dim %x {dims = [0, 1]} : f32[2,3]", shape: [2, 3]),
+      ]
+    ),
+    (
+      .reshape,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,6]", body: "%y = reshape %x : f32[3,4]", shape: [3, 4]),
+        GradientCase(
+          arguments: "param %x: f32", body: "%y = reshape %x : f32[1,1]", shape: [1, 1]),
+      ]
+    ),
+    (
+      .transpose,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3,4]", body: "%y = transpose %x {dims = [2, 0, 1]}",
+          shape: [4, 2, 3])
+      ]
+    ),
+    (
+      .slice,
+      [
+        GradientCase(
+          arguments: "param %x: f32[5,6]",
+          body: "%y = slice %x {start = [1, 0], limit = [4, 6], strides = [1, 4]}", shape: [3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[5]",
+          body: """
+            %z = slice %x {start = [2], limit = [2]}
+            %y = concatenate %z, %x {dim = 0}
+            """, shape: [5]),
+      ]
+    ),
+    (
+      .pad,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3], param %v: f32",
+          body: "%y = pad %x, %v {low = [1, 0], high = [0, 2], interior = [1, 2]}", shape: [4, 9]),
+        GradientCase(
+          arguments: "param %x: f32[4,5]", body: "%y = pad %x, 0.5 {low = [-1, 1], high = [2, -2]}",
+          shape: [5, 4]),
+        GradientCase(
+          arguments: "param %x: f32[5], param %v: f32",
+          body: "%y = pad %x, %v {low = [-2], high = [-1], interior = [2]}", shape: [10]),
+      ]
+    ),
+    (
+      .concatenate,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,1], param %z: f32[2,3]",
+          body: "%y = concatenate %x, %z, %x {dim = 1}", shape: [2, 5]),
+        GradientCase(
+          arguments: "param %x: f32[2,2], %z: f32[1,2]", body: "%y = concatenate %z, %x {dim = 0}",
+          shape: [3, 2]),
+      ]
+    ),
+    (
+      .reverse,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3,2]", body: "%y = reverse %x {dims = [0, 1]}",
+          shape: [2, 3, 2])
+      ]
+    ),
+    (
+      .reduce,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3,4]", body: "%y = reduce %x {kind = add, dims = [1]}",
+          shape: [2, 4]),
+        GradientCase(
+          arguments: "param %x: f32[2,3,4]", body: "%y = reduce %x {kind = add, dims = [0, 1, 2]}",
+          shape: []),
+        GradientCase(
+          arguments: "param %x: f32[2,3,4]", body: "%y = reduce %x {kind = max, dims = [0, 2]}",
+          shape: [3]),
+        GradientCase(
+          arguments: "param %x: f32[2,3,4]", body: "%y = reduce %x {kind = min, dims = [1]}",
+          shape: [2, 4]),
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = reduce %x {kind = mul, dims = [1]}",
+          shape: [2]),
+        GradientCase(
+          arguments: "param %x: f32[4,3]",
+          body: """
+            %m = constant [[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]] : f32[4,3]
+            %z = multiply %x, %m
+            %y = reduce %z {kind = mul, dims = [1]}
+            """, shape: [4]),
+      ]
+    ),
+    (
+      .dotGeneral,
+      [
+        GradientCase(
+          arguments: "param %a: f32[2,3], param %b: f32[3,4]",
+          body: "%y = dot_general %a, %b {lhs_contract = [1], rhs_contract = [0]}", shape: [2, 4]),
+        GradientCase(
+          arguments: "param %a: f32[3,2], param %b: f32[4,3]",
+          body: "%y = dot_general %a, %b {lhs_contract = [0], rhs_contract = [1]}", shape: [2, 4]),
+        GradientCase(
+          arguments: "param %a: f32[3], param %b: f32[3]",
+          body: "%y = dot_general %a, %b {lhs_contract = [0], rhs_contract = [0]}", shape: []),
+        GradientCase(
+          arguments: "param %a: f32[2], param %b: f32[3]", body: "%y = dot_general %a, %b",
+          shape: [2, 3]),
+        GradientCase(
+          arguments: "param %a: f32[2,3,4], param %b: f32[4,5,3]",
+          body: "%y = dot_general %a, %b {lhs_contract = [2, 1], rhs_contract = [0, 2]}",
+          shape: [2, 5]),
+        GradientCase(
+          arguments: "param %a: f32[2,3,4], param %b: f32[4,5,2]",
+          body:
+            "%y = dot_general %a, %b {lhs_batch = [0], rhs_batch = [2], lhs_contract = [2], rhs_contract = [0]}",
+          shape: [2, 3, 5]),
+        GradientCase(
+          arguments: "param %a: f32[3,2,4,2], param %b: f32[2,3,4,3]",
+          body:
+            "%y = dot_general %a, %b {lhs_batch = [0, 1], rhs_batch = [1, 0], lhs_contract = [2], rhs_contract = [2]}",
+          shape: [3, 2, 2, 3]),
+        GradientCase(
+          arguments: "param %a: f32[2,3]",
+          body: "%y = dot_general %a, %a {lhs_contract = [1], rhs_contract = [1]}", shape: [2, 2]),
+      ]
+    ),
+    (
+      .convolution,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,5,3], param %w: f32[3,3,2]",
+          body: "%y = convolution %x, %w {dim_numbers = \"b0f_0io->b0f\"}", shape: [2, 3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[2,6,5,2], param %w: f32[3,2,2,3]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", strides = [2, 1], low = [1, 0], high = [2, 1]}",
+          shape: [2, 4, 5, 3]),
+        GradientCase(
+          arguments: "param %x: f32[2,5,5,3], param %w: f32[1,1,3,2]",
+          body: "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", strides = [2, 2]}",
+          shape: [2, 3, 3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[1,6,6,1], param %w: f32[2,2,1,2]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", low = [-1, 2], high = [0, -2], strides = [3, 2]}",
+          shape: [1, 2, 3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[1,3,4,2], param %w: f32[2,2,2,1]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", lhs_dilation = [2, 3], rhs_dilation = [1, 2]}",
+          shape: [1, 4, 8, 1]),
+        GradientCase(
+          arguments: "param %x: f32[1,4,4,2], param %w: f32[3,2,2,2]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", window_reversal = [1, 0], rhs_dilation = [1, 2], low = [1, 1], high = [1, 0]}",
+          shape: [1, 4, 3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[1,4,4,4], param %w: f32[2,2,2,6]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", feature_groups = 2, strides = [2, 1]}",
+          shape: [1, 2, 3, 6]),
+        GradientCase(
+          arguments: "param %x: f32[1,4,4,3], param %w: f32[3,3,1,3]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", feature_groups = 3, low = [1, 1], high = [1, 1]}",
+          shape: [1, 4, 4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,3,3,2], param %w: f32[2,2,2,4]",
+          body: "%y = convolution %x, %w {dim_numbers = \"b01f_01io->b01f\", batch_groups = 2}",
+          shape: [2, 2, 2, 4]),
+        GradientCase(
+          arguments: "param %x: f32[3,2,4,5], param %w: f32[2,2,3,3]",
+          body:
+            "%y = convolution %x, %w {dim_numbers = \"bf01_oi10->10fb\", low = [0, 1], high = [1, 0], lhs_dilation = [1, 2]}",
+          shape: [8, 3, 2, 3]),
+        GradientCase(
+          arguments: "param %x: f32[1,3,3,2,1], param %w: f32[2,2,2,1,2]",
+          body: "%y = convolution %x, %w {dim_numbers = \"b012f_012io->b012f\"}",
+          shape: [1, 2, 2, 1, 2]),
+      ]
+    ),
+    (
+      .reduceWindow,
+      [
+        GradientCase(
+          arguments: "param %x: f32[4,6]",
+          body: "%y = reduce_window %x {kind = add, window = [2, 3], strides = [2, 3]}",
+          shape: [2, 2]),
+        GradientCase(
+          arguments: "param %x: f32[5,5]",
+          body:
+            "%y = reduce_window %x {kind = add, window = [3, 2], strides = [2, 1], low = [1, 0], high = [1, 1]}",
+          shape: [3, 5]),
+        GradientCase(
+          arguments: "param %x: f32[4,4]",
+          body:
+            "%y = reduce_window %x {kind = add, window = [2, 2], base_dilation = [2, 1], window_dilation = [1, 2], low = [0, 2]}",
+          shape: [6, 4]),
+        GradientCase(
+          arguments: "param %x: f32[5,6]",
+          body:
+            "%y = reduce_window %x {kind = max, window = [3, 2], strides = [2, 2], low = [1, 0], high = [1, 0]}",
+          shape: [3, 3]),
+        GradientCase(
+          arguments: "param %x: f32[6,5]",
+          body: "%y = reduce_window %x {kind = min, window = [2, 3], strides = [1, 2]}",
+          shape: [5, 2]),
+      ]
+    ),
+    (
+      .gather,
+      [
+        GradientCase(
+          arguments: "param %x: f32[4,3]",
+          body: """
+            %i = constant [2, 0, 2, 9, -1] : i32[5]
+            %y = gather %x, %i {offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1, slice_sizes = [1, 3]}
+            """, shape: [5, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,5]",
+          body: """
+            %i = constant [[0, 1], [3, 3], [1, 9]] : i64[3,2]
+            %y = gather %x, %i {offset_dims = [0, 2], start_index_map = [0, 1], index_vector_dim = 1, slice_sizes = [2, 2]}
+            """, shape: [2, 3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[4,5,2]",
+          body: """
+            %i = constant [[4, 1], [1, 3]] : i32[2,2]
+            %y = gather %x, %i {offset_dims = [0], collapsed_slice_dims = [0, 1], start_index_map = [1, 0], slice_sizes = [1, 1, 2]}
+            """, shape: [2, 2]),
+      ]
+    ),
+    (
+      .scatter,
+      [
+        GradientCase(
+          arguments: "param %x: f32[4,3], param %u: f32[5,3]",
+          body: """
+            %i = constant [2, 0, 2, 9, -1] : i32[5]
+            %y = scatter %x, %i, %u {kind = add, update_window_dims = [1], inserted_window_dims = [0], scatter_dims = [0], index_vector_dim = 1}
+            """, shape: [4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,3], param %u: f32[5,3]",
+          body: """
+            %i = constant [2, 0, 2, 9, -1] : i32[5]
+            %y = scatter %x, %i, %u {kind = set, update_window_dims = [1], inserted_window_dims = [0], scatter_dims = [0], index_vector_dim = 1}
+            """, shape: [4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,5], param %u: f32[2,3,2]",
+          body: """
+            %i = constant [[0, 1], [2, 2], [3, 3]] : i64[3,2]
+            %y = scatter %x, %i, %u {kind = add, update_window_dims = [0, 2], scatter_dims = [0, 1], index_vector_dim = 1}
+            """, shape: [4, 5]),
+        GradientCase(
+          arguments: "%x: f32[4,5], param %u: f32[2,3,2]",
+          body: """
+            %i = constant [[0, 1], [2, 2], [3, 3]] : i64[3,2]
+            %y = scatter %x, %i, %u {kind = set, update_window_dims = [0, 2], scatter_dims = [0, 1], index_vector_dim = 1}
+            """, shape: [4, 5]),
+      ]
+    ),
+  ]
+
+}
