@@ -106,6 +106,10 @@ struct VariantPlanner: Sendable {
     byCost: Bool,
     _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)
   ) throws(CompileError) -> PlanChoice {
+    func rank(_ step: PlannedStep) -> (Double, Double) {
+      let (time, bytes) = (step.costNs, Double(step.arenaBytes))
+      return byCost ? (time, bytes) : (bytes, time)
+    }
     var best: PlanChoice?
     var refusal: BudgetError?
     // No plan of any variant is faster.
@@ -114,14 +118,7 @@ struct VariantPlanner: Sendable {
       do throws(CompileError) {
         let (step, solution) = try answer(&planners[index])
         bound = min(bound, solution.lowerBound)
-        if let rival = best?.step {
-          let own =
-            byCost ? (step.costNs, step.arenaBytes) : (Double(step.arenaBytes), Int(step.costNs))
-          let other =
-            byCost
-            ? (rival.costNs, rival.arenaBytes) : (Double(rival.arenaBytes), Int(rival.costNs))
-          if own >= other { continue }
-        }
+        if let rival = best?.step, rank(step) >= rank(rival) { continue }
         best = PlanChoice(step: step, solution: solution, priced: planners[index].priced)
       } catch {
         guard case .budget(let failure) = error else { throw error }

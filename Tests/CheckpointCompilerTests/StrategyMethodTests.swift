@@ -57,6 +57,18 @@ import Testing
 
   // MARK: revolve
 
+  /// The fewest stages that run before the run that precedes each reversal, in closed form:
+  /// r·l − β(c + 1, r − 1), where r is the least number with l ≤ β(c, r) = (c + r choose c).
+  private static func forwardRuns(length: Int, checkpoints: Int) -> Int {
+    func choose(_ n: Int, _ k: Int) -> Int {
+      (0..<k).reduce(1) { $0 * (n - $1) / ($1 + 1) }
+    }
+    if length <= 1 { return 0 }
+    var repetitions = 0
+    while choose(checkpoints + repetitions, checkpoints) < length { repetitions += 1 }
+    return repetitions * length - choose(checkpoints + repetitions, checkpoints + 1)
+  }
+
   @Test func binomialNumbersSolveTheirRecurrence() {
     var runs = [[Int]](repeating: [Int](repeating: 0, count: 7), count: 41)
     for length in 2...40 {
@@ -72,12 +84,12 @@ import Testing
     for length in 1...40 {
       for checkpoints in 1...6 {
         #expect(
-          BinomialCheckpointing.forwardRuns(length: length, checkpoints: checkpoints)
+          Self.forwardRuns(length: length, checkpoints: checkpoints)
             == runs[length][checkpoints])
       }
     }
     // Ten stages are the most that three checkpoints reverse with two runs each: 2·10 − 5.
-    #expect(BinomialCheckpointing.forwardRuns(length: 10, checkpoints: 3) == 15)
+    #expect(Self.forwardRuns(length: 10, checkpoints: 3) == 15)
   }
 
   @Test func revolveOfAUnitChainRunsAsOftenAsTheFormulaSays() throws {
@@ -86,7 +98,7 @@ import Testing
     for checkpoints in 1...20 {
       let sequence = try #require(graph.revolveSequence(chain, checkpoints: checkpoints))
       let forwardRuns = sequence.count { $0 < 20 }
-      let formula = BinomialCheckpointing.forwardRuns(length: 20, checkpoints: checkpoints)
+      let formula = Self.forwardRuns(length: 20, checkpoints: checkpoints)
       // One more run of each stage comes right before it is reversed; but what reverses the first
       // reads its output only, and goes with the second.
       #expect(forwardRuns == formula + 20 - 1)

@@ -24,8 +24,6 @@ struct Contraction: Sendable, Hashable {
 
     /// The stride in the first or the second operand.
     func stride(_ operand: Operand) -> Int { operand == .first ? first : second }
-    /// Whether it moves the window.
-    var movesWindow: Bool { steps.contains { $0 != 0 } }
   }
 
   /// Which of the two factors.

@@ -59,8 +59,6 @@ extension JSONValue {
   }
   /// The text of a string.
   package var stringValue: String? { if case .string(let text) = self { text } else { nil } }
-  /// The truth value.
-  package var boolValue: Bool? { if case .bool(let value) = self { value } else { nil } }
   /// An integer, also when it was written as `3.0` or `3e2`.
   package var intValue: Int? {
     switch self {

@@ -25,17 +25,7 @@ extension StrategyComparison {
       height - bottom - overhead / highest * (height - top - bottom)
     }
     let base = height - bottom
-    let step = roundTick(upTo: highest * 100, count: 6)
-    var percent = 0.0
-    while percent / 100 <= highest {
-      svg.add(
-        "<path d=\"M\(svgNumber(left)) \(svgNumber(y(percent / 100)))H\(svgNumber(width - right))\""
-          + " class=\"grid\"/>")
-      svg.text(
-        percent == 0 ? "0 %" : "+\(decimalText(percent)) %", x: left - 10, y: y(percent / 100) + 4,
-        style: "muted small", anchor: "end")
-      percent += step
-    }
+    svg.percentLines(upTo: highest, from: left, to: width - right, y: y)
     for tenth in 0...10 where Double(tenth) / 10 >= shareMin - 1e-9 {
       let place = svgNumber(x(Double(tenth) / 10))
       svg.add("<path d=\"M\(place) \(svgNumber(top))V\(svgNumber(base))\" class=\"grid\"/>")

@@ -28,18 +28,7 @@ extension ParetoCurve {
       height - bottom - overhead / overheadMax * (height - top - bottom)
     }
     let base = height - bottom
-    let step = roundTick(upTo: overheadMax * 100, count: 6)
-    var percent = 0.0
-    while percent / 100 <= overheadMax {
-      let place = svgNumber(y(percent / 100))
-      svg.add(
-        "<path d=\"M\(svgNumber(left)) \(place)H\(svgNumber(width - right))\" class=\"grid\"/>")
-      svg.text(
-        percent == 0 ? "0 %" : "+\(decimalText(percent)) %", x: left - 10, y: y(percent / 100) + 4,
-        style: "muted small",
-        anchor: "end")
-      percent += step
-    }
+    svg.percentLines(upTo: overheadMax, from: left, to: width - right, y: y)
     let tick = byteTick(upTo: bytesMax, count: 8)
     for mark in stride(from: 0, through: bytesMax, by: tick) {
       let place = svgNumber(x(mark))

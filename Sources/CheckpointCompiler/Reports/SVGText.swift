@@ -25,6 +25,23 @@ struct SVGText {
         + "\(xmlEscaped(content))</text>")
   }
 
+  /// Lines across a drawing at round percentages from 0 to `highest`, a fraction; `y` places one.
+  mutating func percentLines(
+    upTo highest: Double, from left: Double, to right: Double, y: (Double) -> Double
+  ) {
+    let step = roundTick(upTo: highest * 100, count: 6)
+    var percent = 0.0
+    while percent / 100 <= highest {
+      let place = y(percent / 100)
+      add(
+        "<path d=\"M\(svgNumber(left)) \(svgNumber(place))H\(svgNumber(right))\" class=\"grid\"/>")
+      text(
+        percent == 0 ? "0 %" : "+\(decimalText(percent)) %", x: left - 10, y: place + 4,
+        style: "muted small", anchor: "end")
+      percent += step
+    }
+  }
+
   /// The whole drawing.
   func document(width: Double, height: Double, title: String) -> String {
     """

@@ -155,7 +155,4 @@ struct SlotMemory: ~Copyable {
     }
     return start
   }
-
-  /// Bytes in use at a slot.
-  func bytesInUse(at slot: Int) -> Int { bytes[slot] &+ blockBytes[slot >> blockBits] }
 }

@@ -11,20 +11,9 @@
 
 /// The numbers of binomial checkpointing.
 enum BinomialCheckpointing {
-  /// The fewest stages that run before the run that precedes each reversal, for a chain of `length`
-  /// stages and `checkpoints` checkpoints: r·l − β(c + 1, r − 1), where r is the least number
-  /// with l ≤ β(c, r) and β(c, r) = (c + r choose c).
-  static func forwardRuns(length: Int, checkpoints: Int) -> Int {
-    if length <= 1 { return 0 }
-    let repetitions = repetitions(length: length, checkpoints: checkpoints)
-    // β(c + 1, r − 1) is below r · l.
-    return repetitions * length
-      - choose(checkpoints + repetitions, checkpoints + 1, atMost: repetitions * length)
-  }
-
   /// How many stages to run before the next checkpoint, fewer than `length`, which is at least 2.
   ///
-  /// With r as above, all numbers between the larger of β(c, r − 2) and l − β(c − 1, r) and the
+  /// With r the least number for which l ≤ β(c, r) = (c + r choose c), all numbers between the larger of β(c, r − 2) and l − β(c − 1, r) and the
   /// smaller of β(c, r − 1) and l − β(c − 1, r − 1) are best; this is the first.
   static func advance(length: Int, checkpoints: Int) -> Int {
     let repetitions = repetitions(length: length, checkpoints: checkpoints)
