@@ -2,7 +2,8 @@
 //
 // A new parameter or state may be written over the old one if the kernel that makes it reads the old
 // one at the place that it writes only, and if no later kernel reads the old one. The first follows
-// from the kernel: every op from the argument to the result is elementwise. The second is a matter of
+// from the kernel: every op from the argument to the result is elementwise, or the kernel changes
+// windows of the argument. The second is a matter of
 // the order: the kernel sinks below the readers before planning, and the planner is told which
 // kernels may not run after it.
 
@@ -45,13 +46,25 @@ struct InPlaceUpdates: Sendable {
       let argument = function.arguments[index].value
       // A value that is returned twice, or an old value that is returned, needs a buffer of its own.
       guard let kernel = kernelOf[value], timesReturned[value] == 1, timesReturned[argument] == nil,
-        readsElementwise(function, order.kernels[kernel].op, argument)
+        changesWindows(function, order, kernel, argument)
+          || readsElementwise(function, order.kernels[kernel].op, argument)
       else { continue }
       updates.append(
         Update(
           argument: index, value: value, kernel: kernel,
           readers: (readersOf[argument] ?? []).filter { $0 != kernel }))
     }
+  }
+
+  /// Whether a kernel gives an argument with some windows changed.
+  private func changesWindows(
+    _ function: Function, _ order: KernelOrder, _ kernel: Int, _ argument: ValueID
+  ) -> Bool {
+    let kernel = order.kernels[kernel]
+    return function.ops[kernel.op].opcode.updatesWindows
+      && function.inPlaceOutputs(of: kernel, order: order).contains {
+        kernel.reads[$0.input] == argument
+      }
   }
 
   /// Whether every op of a kernel that an argument reaches is elementwise.
