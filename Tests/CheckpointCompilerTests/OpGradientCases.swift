@@ -335,6 +335,10 @@ extension GradientTests {
       .dotGeneral,
       [
         GradientCase(
+          arguments: "param %x: bf16[2,3], param %z: f32[3,4]",
+          body: "%y = dot_general %x, %z {lhs_contract = [1], rhs_contract = [0]} : f32[2,4]",
+          shape: [2, 4]),
+        GradientCase(
           arguments: "param %a: f32[2,3], param %b: f32[3,4]",
           body: "%y = dot_general %a, %b {lhs_contract = [1], rhs_contract = [0]}", shape: [2, 4]),
         GradientCase(
@@ -368,6 +372,11 @@ extension GradientTests {
     (
       .convolution,
       [
+        GradientCase(
+          arguments: "param %x: f16[2,5,2], param %w: bf16[3,1,4]",
+          body: """
+            %y = convolution %x, %w {dim_numbers = "b0f_0io->b0f", low = [1], feature_groups = 2} : f32[2,4,4]
+            """, shape: [2, 4, 4]),
         GradientCase(
           arguments: "param %x: f32[2,5,3], param %w: f32[3,3,2]",
           body: "%y = convolution %x, %w {dim_numbers = \"b0f_0io->b0f\"}", shape: [2, 3, 2]),
@@ -423,6 +432,15 @@ extension GradientTests {
     (
       .reduceWindow,
       [
+        GradientCase(
+          arguments: "param %x: f32[5,6]",
+          body:
+            "%y = reduce_window %x {kind = max, window = [2, 2], low = [0, -1], base_dilation = [2, 1], window_dilation = [1, 2]}",
+          shape: [8, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,3]",
+          body: "%y = reduce_window %x {kind = add, window = [4, 1], low = [3, 0]}",
+          shape: [4, 3]),
         GradientCase(
           arguments: "param %x: f32[4,6]",
           body: "%y = reduce_window %x {kind = add, window = [2, 3], strides = [2, 3]}",

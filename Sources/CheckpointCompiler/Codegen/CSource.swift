@@ -158,10 +158,15 @@ private struct CProgramPrinter {
     }
     let contracted = Set(
       program.functions.compactMap { function in
-        if case .contraction(let contraction) = function.body { contraction.dtype } else { nil }
+        if case .contraction(let contraction) = function.body { contraction.dtypes } else { nil }
       })
-    for dtype in [DType.bf16, .f16] where contracted.contains(dtype) {
-      uses.formUnion(["ckc_\(dtype.name)_to_f32", "ckc_f32_to_\(dtype.name)"])
+    for dtype in [DType.bf16, .f16] {
+      if contracted.contains(where: { $0.first == dtype || $0.second == dtype }) {
+        uses.insert("ckc_\(dtype.name)_to_f32")
+      }
+      if contracted.contains(where: { $0.result == dtype }) {
+        uses.insert("ckc_f32_to_\(dtype.name)")
+      }
     }
     var out = prologue()
     let support = CSupport.source(using: uses)

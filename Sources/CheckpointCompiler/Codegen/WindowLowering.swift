@@ -4,6 +4,9 @@
 //             channels of an image, is the lane loop, so that the places under a window are found
 //             once for all channels. The windows of one plane follow each other in order, because
 //             neighbours may choose the same element; planes and lanes are independent.
+// Scans       Where each window has one element more than its neighbour, as in a cumulative sum, one
+//             pass combines each element with the result before it: the same combinations in the same
+//             order as window by window.
 
 /// Lowers one pooling op.
 struct WindowLowering {
@@ -37,14 +40,11 @@ struct WindowLowering {
     self.attributes = attributes
     dtype = operand.dtype
     let window = window
-    let isLooped = operand.shape.indices.map { axis in
-      window.window[axis] == 1 && window.strides[axis] == 1 && window.low[axis] == 0
-        && window.high[axis] == 0 && window.baseDilation[axis] == 1
-    }
-    slid = operand.shape.indices.filter { !isLooped[$0] }
-    laneDim = isLooped.last == true ? operand.rank - 1 : nil
+    slid = operand.shape.indices.filter { !window.isStill($0) }
+    let last = operand.rank - 1
+    laneDim = last >= 0 && window.isStill(last) ? last : nil
     let laneDim = laneDim
-    planes = operand.shape.indices.filter { isLooped[$0] && $0 != laneDim }
+    planes = operand.shape.indices.filter { window.isStill($0) && $0 != laneDim }
   }
 
   private var isWorthThreads: Bool {
@@ -113,14 +113,47 @@ struct WindowLowering {
       windows.shape.indices.map { .variable(windowVariable($0)) }, strides: windows.strides)
   }
 
+  /// The statements of a scan: each row of lanes continues the one before it.
+  private func scan(
+    _ scan: PoolingWindow.Scan, _ kind: String, operandBuffer: Int, resultBuffer: Int
+  ) -> [Statement] {
+    let sum = Expression.lane(row: 0, .variable(lane))
+    let step = Index.variable(windowVariable(scan.axis))
+    var places = operand.shape.indices.map { Index.variable(windowVariable($0)) }
+    if scan.isReversed { places[scan.axis] = step * -1 + (operand.shape[scan.axis] - 1) }
+    let place = Index.linear(places, strides: operand.strides)
+    let body: [Statement] =
+      [.defineRow(row: 0, accumulator, count: width, .neutral(kind: kind, accumulator))]
+      + nest(
+        loops([scan.axis]), onThreads: false,
+        [
+          lanes([
+            .assignLane(
+              row: 0, .variable(lane),
+              .combine(kind: kind, accumulator, sum, .load(buffer: operandBuffer, place))),
+            .store(buffer: resultBuffer, place, dtype, rounded(sum)),
+          ])
+        ])
+    return nest(
+      loops(planes), onThreads: operand.elementCount >= LoopLowering.parallelWork, blocks(body))
+  }
+
+  /// The dtype that elements are combined in.
+  private var accumulator: DType { dtype == .bf16 || dtype == .f16 ? .f32 : dtype }
+
+  /// What was combined, in the dtype of the result.
+  private func rounded(_ sum: Expression) -> Expression {
+    accumulator == dtype
+      ? sum : .apply(.convert, from: accumulator, to: dtype, [sum], direction: nil)
+  }
+
   /// The statements of `reduce_window`.
   func reduction(operandBuffer: Int, resultBuffer: Int) -> [Statement] {
     let kind = attributes.symbol(.kind)!
-    let accumulator: DType = dtype == .bf16 || dtype == .f16 ? .f32 : dtype
+    if let scan = window.scan(operand.shape) {
+      return self.scan(scan, kind, operandBuffer: operandBuffer, resultBuffer: resultBuffer)
+    }
     let sum = Expression.lane(row: 0, .variable(lane))
-    let result: Expression =
-      accumulator == dtype
-      ? sum : .apply(.convert, from: accumulator, to: dtype, [sum], direction: nil)
     let body: [Statement] =
       [
         .defineRow(
@@ -133,7 +166,7 @@ struct WindowLowering {
             .combine(
               kind: kind, accumulator, sum, .load(buffer: operandBuffer, tapPlace.place)))
         ])
-      ]) + [lanes([.store(buffer: resultBuffer, windowPlace, dtype, result)])]
+      ]) + [lanes([.store(buffer: resultBuffer, windowPlace, dtype, rounded(sum))])]
     return nest(
       loops((planes + slid).sorted()), onThreads: isWorthThreads, blocks(body))
   }

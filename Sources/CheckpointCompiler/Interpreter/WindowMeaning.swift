@@ -10,17 +10,14 @@ private struct WindowTable {
   var windowStarts: [Int]
   /// For each place of the window, its place in that tensor.
   var windows: [Int]
-  /// For each place of the window, the places of the operand under it, -1 where there is none.
+  /// For each place of the window, the places of the operand under it in the order in which they are
+  /// combined, -1 where there is none.
   var taps: [[Int]]
 
   init(_ window: PoolingWindow, operand: TensorType, windows: TensorType) {
     let (strides, windowStrides) = (operand.strides, windows.strides)
-    let isLooped = operand.shape.indices.map { axis in
-      window.window[axis] == 1 && window.strides[axis] == 1 && window.low[axis] == 0
-        && window.high[axis] == 0 && window.baseDilation[axis] == 1
-    }
-    let looped = operand.shape.indices.filter { isLooped[$0] }
-    let slid = operand.shape.indices.filter { !isLooped[$0] }
+    let looped = operand.shape.indices.filter { window.isStill($0) }
+    let slid = operand.shape.indices.filter { !window.isStill($0) }
     let extents = looped.map { operand.shape[$0] }
     operandStarts = places(shape: extents, steps: looped.map { strides[$0] })
     windowStarts = places(shape: extents, steps: looped.map { windowStrides[$0] })
@@ -33,6 +30,7 @@ private struct WindowTable {
       baseDilation: slid.map { window.baseDilation[$0] },
       windowDilation: slid.map { window.windowDilation[$0] },
       flips: slid.map { _ in false })
+    if window.scan(operand.shape)?.isReversed == true { taps = taps.map { $0.reversed() } }
   }
 
   /// Calls `body` for every window, in row-major order of the windows that slide, with its place in
