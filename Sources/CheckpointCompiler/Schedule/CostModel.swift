@@ -12,6 +12,8 @@ public struct CostModel: Sendable {
   public var target: Target
   /// Measured nanoseconds by kernel key; where present they replace the estimate.
   public var measuredNs: [String: Double]
+  /// What an estimate is multiplied by, so that it can stand beside measurements.
+  private var estimateScale = 1.0
 
   /// A model of the given machine.
   public init(target: Target, measuredNs: [String: Double] = [:]) {
@@ -24,11 +26,32 @@ public struct CostModel: Sendable {
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 
+  /// Scales estimates by how the kernels of some functions that were measured compare with theirs.
+  ///
+  /// Plans of kernels that were measured are compared with plans of kernels that were not.
+  mutating func calibrate(by functions: [Function]) {
+    guard !measuredNs.isEmpty else { return }
+    var measured = 0.0
+    var estimated = 0.0
+    for function in functions {
+      for kernel in KernelOrder(function).kernels {
+        guard let time = measuredNs[kernelKey(kernel.op, in: function)] else { continue }
+        measured += time
+        estimated += estimateNs(of: kernel, in: function)
+      }
+    }
+    if measured > 0, estimated > 0 { estimateScale = measured / estimated }
+  }
+
   /// The time of a kernel in nanoseconds.
   func timeNs(of kernel: Kernel, in function: Function) -> Double {
     if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
       return measured
     }
+    return estimateNs(of: kernel, in: function) * estimateScale
+  }
+
+  private func estimateNs(of kernel: Kernel, in function: Function) -> Double {
     var loopFlops = 0.0
     var contractionFlops = 0.0
     for op in function.opsOfKernel(kernel.op) {
