@@ -53,6 +53,8 @@ public enum AttributeName: String, CaseIterable, Sendable {
   case startIndexMap = "start_index_map"
   case indexVectorDim = "index_vector_dim"
   case sliceSizes = "slice_sizes"
+  case operandBatchDims = "operand_batch_dims"
+  case indicesBatchDims = "indices_batch_dims"
   case updateWindowDims = "update_window_dims"
   case insertedWindowDims = "inserted_window_dims"
   case scatterDims = "scatter_dims"
