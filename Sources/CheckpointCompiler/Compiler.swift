@@ -110,12 +110,14 @@ public struct Compiler: Sendable {
       compilation.simplified = simplified
       watch.lap("simplify")
       guard options.lastStage != .simplified else { return }
-      // What is pinned is stored, and a strategy by name plans what everybody would.
+      // A strategy by name plans what everybody would; a saved plan may be one of any variant.
       let hasVariants =
-        options.strategy == .auto && options.pins.isEmpty && options.lastStage != .kernels
+        options.lastStage != .kernels && (options.strategy == .auto || options.plan != nil)
+      let pinned = Set(options.pins.map(\.value))
       let variants =
         (hasVariants
-        ? kernelVariants(of: simplified, target: options.target) : [grouped(simplified)])
+        ? kernelVariants(of: simplified, storing: pinned, target: options.target)
+        : [grouped(simplified)])
         .map(sinkingUpdates)
       compilation.grouped = variants[0]
       watch.lap("group")
@@ -163,7 +165,8 @@ public struct Compiler: Sendable {
   ) throws(CompileError) {
     var priced: [PricedFunction] = []
     do {
-      let costs = CostModel(target: options.target, measuredNs: options.measuredNs)
+      var costs = CostModel(target: options.target, measuredNs: options.measuredNs)
+      costs.calibrate(by: variants)
       for variant in variants {
         priced.append(try CheckpointCompiler.priced(variant, costs: costs))
       }
@@ -177,7 +180,7 @@ public struct Compiler: Sendable {
     case .unlimited, .minimum: break
     case .bytes(let bytes): compilation.budgetBytes = bytes
     case .percent(let percent):
-      compilation.budgetBytes = Compiler.bytes(percent, of: planner.keepAll.arenaBytes)
+      compilation.budgetBytes = Budget.bytes(percent: percent, of: planner.keepAll.arenaBytes)
     }
     if let saved = options.plan {
       let (variant, order) = try saved.order(forOneOf: priced)
@@ -203,12 +206,6 @@ public struct Compiler: Sendable {
     compilation.planner = planner
     compilation.grouped = compilation.priced?.function
     watch.lap("plan")
-  }
-
-  /// A percentage of an arena; more than all of it is as good as all of it, and what is negative or no
-  /// number is nothing.
-  private static func bytes(_ percent: Double, of arenaBytes: Int) -> Int {
-    percent > 0 ? Int(Double(arenaBytes) * min(percent, 100) / 100) : 0
   }
 
   /// Takes the order of a text that holds `no_grad` or `recompute` regions as the plan.

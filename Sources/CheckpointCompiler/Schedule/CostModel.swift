@@ -12,6 +12,8 @@ public struct CostModel: Sendable {
   public var target: Target
   /// Measured nanoseconds by kernel key; where present they replace the estimate.
   public var measuredNs: [String: Double]
+  /// What an estimate is multiplied by, so that it can stand beside measurements.
+  private var estimateScale = 1.0
 
   /// A model of the given machine.
   public init(target: Target, measuredNs: [String: Double] = [:]) {
@@ -24,6 +26,27 @@ public struct CostModel: Sendable {
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 
+<<<<<<< HEAD
+  /// Scales estimates by how the kernels of some functions that were measured compare with theirs.
+  ///
+  /// Plans of kernels that were measured are compared with plans of kernels that were not.
+  mutating func calibrate(by functions: [Function]) {
+    guard !measuredNs.isEmpty else { return }
+    var measured = 0.0
+    var estimated = 0.0
+    for function in functions {
+      for kernel in KernelOrder(function).kernels {
+        guard let time = measuredNs[kernelKey(kernel.op, in: function)] else { continue }
+        measured += time
+        estimated += estimateNs(of: kernel, in: function)
+      }
+    }
+    if measured > 0, estimated > 0 { estimateScale = measured / estimated }
+  }
+
+  /// The time of a kernel in nanoseconds.
+  func timeNs(of kernel: Kernel, in function: Function) -> Double {
+=======
   /// The times of all kernels in nanoseconds.
   func timesNs(of order: KernelOrder, in function: Function) -> [Double] {
     zip(order.kernels, function.windowUpdates(order)).map {
@@ -34,9 +57,14 @@ public struct CostModel: Sendable {
   /// The time of a kernel in nanoseconds; `isInPlace` says whether it changes windows of an operand
   /// where that lies.
   private func timeNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
     if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
       return measured
     }
+    return estimateNs(of: kernel, in: function) * estimateScale
+  }
+
+  private func estimateNs(of kernel: Kernel, in function: Function) -> Double {
     var loopFlops = 0.0
     var contractionFlops = 0.0
     for op in function.opsOfKernel(kernel.op) {
@@ -77,9 +105,14 @@ extension Function {
 
   /// The signature of an op.
   func signature(of op: OpID) -> OpSignature {
-    OpSignature(
+    var signature = OpSignature(
       opcode: ops[op].opcode, operandTypes: operands(of: op).map { type(of: $0) },
-      attributes: ops[op].attributes, declaredType: results(of: op).first.map { type(of: $0) })
+      attributes: ops[op].attributes)
+    signature.declaredTypes = results(of: op).map { type(of: $0) }
+    for name in ops[op].attributes.functionNames {
+      signature.functionTypes[name] = callee(name).map { FunctionType($0) }
+    }
+    return signature
   }
 }
 

@@ -4,10 +4,17 @@
 //             steps. Where an operand dies in the kernel, the result can take its place.
 // Rule        The kernel reads every element of the operand at the place of the result that it then
 //             writes, and not again later. For a kernel of loops that means: operand and result have
+<<<<<<< HEAD
+//             one type, of the shape of the loops or of those around the reduced dimensions; the
+//             operand reaches elementwise ops and reductions only, which all read at the place of the
+//             loops; and no pass over the reduced dimensions after the one that writes the result
+//             reads the operand. A `scatter` copies its operand before it does anything else.
+=======
 //             the dtype of each other and the shape of the loops; the operand reaches elementwise ops
 //             and reductions only, which all read at the place of the loops; and no pass over the
 //             reduced dimensions after the one that writes the result reads the operand. An op that
 //             changes windows of its operand copies it before it does anything else.
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
 // Ask         Which value is read for the last time is a matter of the order, and not asked here:
 //             `RematProblem` decides it run by run, `StorageAssignment` for the order that was
 //             chosen, by the same rule: results in order, each over the first operand that allows it
@@ -49,15 +56,17 @@ extension Function {
 private struct LoopReads {
   private let function: Function
   private let parts: FusionParts
-  private let domain: [Int]
+  private let frame: LoopFrame
   private let passes: LoopPasses
 
   init(_ function: Function, _ op: OpID) {
     self.function = function
     parts = FusionParts(function, op)
-    let frame = parts.ops.lazy.filter { function.ops[$0].opcode == .reduce }
+    frame =
+      parts.ops.lazy.filter { function.ops[$0].opcode == .reduce }
       .compactMap { LoopFrame($0, of: function) }.first
-    domain = frame?.domain ?? parts.outputs.first.map { function.type(of: $0).shape } ?? []
+      ?? LoopFrame(
+        domain: parts.outputs.first.map { function.type(of: $0).shape } ?? [], reduced: [])
     passes = LoopPasses(function, ops: parts.ops, outputs: parts.outputs)
   }
 
@@ -66,19 +75,24 @@ private struct LoopReads {
     var readAs: [ValueID: [ValueID]] = [:]
     for value in parts.read { readAs[order.root[value], default: []].append(value) }
     var pairs: [InPlaceOutput] = []
-    for (output, value) in parts.outputs.enumerated() where isOfDomain(value) {
-      let dtype = function.type(of: value).dtype
-      let pass = passes.write(value)
+    for (output, value) in parts.outputs.enumerated() {
+      let type = function.type(of: value)
+      let pass: Int
+      if type.shape == frame.domain {
+        pass = passes.write(value)
+      } else if frame.isKept(type.shape) {
+        // Written after the pass that makes it known, at the place of the loops around the passes.
+        pass = passes.level[value] ?? 0
+      } else {
+        continue
+      }
       for (input, root) in kernel.reads.enumerated() {
         let isFree = readAs[root]!.allSatisfy {
-          isOfDomain($0) && function.type(of: $0).dtype == dtype
-            && (passes.lastRead[$0] ?? -1) <= pass
+          function.type(of: $0) == type && (passes.lastRead[$0] ?? -1) <= pass
         }
         if isFree { pairs.append(InPlaceOutput(output: output, input: input)) }
       }
     }
     return pairs
   }
-
-  private func isOfDomain(_ value: ValueID) -> Bool { function.type(of: value).shape == domain }
 }

@@ -1,11 +1,18 @@
 // Which results replace the argument they update in its own buffer, and the order that this needs.
 //
+<<<<<<< HEAD
+// A new parameter or state may be written over the old one if the kernel that makes it has read the old
+// one there before, and if no later kernel reads the old one. The first is the rule of
+// `InPlaceOutputs`. The second is a matter of the order: the kernel sinks below the readers before
+// planning, and the planner is told which kernels may not run after it.
+=======
 // A new parameter or state may be written over the old one if the kernel that makes it reads the old
 // one at the place that it writes only, and if no later kernel reads the old one. The first follows
 // from the kernel: every op from the argument to the result is elementwise, or the kernel changes
 // windows of the argument. The second is a matter of
 // the order: the kernel sinks below the readers before planning, and the planner is told which
 // kernels may not run after it.
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
 
 /// The updates of a function that can be done in place.
 struct InPlaceUpdates: Sendable {
@@ -39,6 +46,12 @@ struct InPlaceUpdates: Sendable {
       }
     }
     let returned = function.returnedValues.map { order.root[$0] }
+    func mayOverwrite(_ argument: ValueID, with value: ValueID, in kernel: Kernel) -> Bool {
+      guard let input = kernel.reads.firstIndex(of: argument) else { return true }
+      let output = kernel.writes.firstIndex(of: value)!
+      return function.inPlaceOutputs(of: kernel, order: order)
+        .contains(InPlaceOutput(output: output, input: input))
+    }
     var timesReturned: [ValueID: Int] = [:]
     for value in returned { timesReturned[value, default: 0] += 1 }
     for (result, value) in zip(function.results, returned) {
@@ -46,8 +59,12 @@ struct InPlaceUpdates: Sendable {
       let argument = function.arguments[index].value
       // A value that is returned twice, or an old value that is returned, needs a buffer of its own.
       guard let kernel = kernelOf[value], timesReturned[value] == 1, timesReturned[argument] == nil,
+<<<<<<< HEAD
+        mayOverwrite(argument, with: value, in: order.kernels[kernel])
+=======
         changesWindows(function, order, kernel, argument)
           || readsElementwise(function, order.kernels[kernel].op, argument)
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
       else { continue }
       updates.append(
         Update(
@@ -55,6 +72,8 @@ struct InPlaceUpdates: Sendable {
           readers: (readersOf[argument] ?? []).filter { $0 != kernel }))
     }
   }
+<<<<<<< HEAD
+=======
 
   /// Whether a kernel gives an argument with some windows changed.
   private func changesWindows(
@@ -90,6 +109,7 @@ struct InPlaceUpdates: Sendable {
       }
     }
   }
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
 }
 
 /// The function with every updating kernel below the last reader of what it overwrites, and with the
