@@ -26,7 +26,6 @@ public struct CostModel: Sendable {
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 
-<<<<<<< HEAD
   /// Scales estimates by how the kernels of some functions that were measured compare with theirs.
   ///
   /// Plans of kernels that were measured are compared with plans of kernels that were not.
@@ -35,18 +34,16 @@ public struct CostModel: Sendable {
     var measured = 0.0
     var estimated = 0.0
     for function in functions {
-      for kernel in KernelOrder(function).kernels {
+      let order = KernelOrder(function)
+      for (kernel, isInPlace) in zip(order.kernels, function.windowUpdates(order)) {
         guard let time = measuredNs[kernelKey(kernel.op, in: function)] else { continue }
         measured += time
-        estimated += estimateNs(of: kernel, in: function)
+        estimated += estimateNs(of: kernel, in: function, isInPlace: isInPlace)
       }
     }
     if measured > 0, estimated > 0 { estimateScale = measured / estimated }
   }
 
-  /// The time of a kernel in nanoseconds.
-  func timeNs(of kernel: Kernel, in function: Function) -> Double {
-=======
   /// The times of all kernels in nanoseconds.
   func timesNs(of order: KernelOrder, in function: Function) -> [Double] {
     zip(order.kernels, function.windowUpdates(order)).map {
@@ -57,14 +54,16 @@ public struct CostModel: Sendable {
   /// The time of a kernel in nanoseconds; `isInPlace` says whether it changes windows of an operand
   /// where that lies.
   private func timeNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
     if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
       return measured
     }
-    return estimateNs(of: kernel, in: function) * estimateScale
+    return estimateNs(of: kernel, in: function, isInPlace: isInPlace) * estimateScale
   }
 
-  private func estimateNs(of kernel: Kernel, in function: Function) -> Double {
+  private func estimateNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
+    if function.ops[kernel.op].opcode.runsRoutines {
+      return controlNs(of: kernel.op, in: function) + target.kernelOverheadNs
+    }
     var loopFlops = 0.0
     var contractionFlops = 0.0
     for op in function.opsOfKernel(kernel.op) {
@@ -83,6 +82,14 @@ public struct CostModel: Sendable {
       contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
       + loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
     return max(compute, Double(bytes) / target.bytesPerNs) + target.kernelOverheadNs
+  }
+
+  /// The time of a loop, or of a branch: that of the dearest one.
+  private func controlNs(of op: OpID, in function: Function) -> Double {
+    let costs = function.routines(of: op).map(\.costNs)
+    guard function.ops[op].opcode == .while else { return costs.max() ?? 0 }
+    let trips = function.tripCount(of: op) ?? assumedTripCount
+    return costs.reduce(0, +) * Double(trips)
   }
 
   /// Bytes of memory that a kernel reads and writes.
@@ -137,7 +144,20 @@ func kernelKey(_ op: OpID, in function: Function) -> String {
       places[operand] = place
       mix("%\(place):\(function.type(of: operand))")
     }
-    for entry in op.attributes.entries { mix("\(entry.name.rawValue)=\(entry.value)") }
+    for entry in op.attributes.entries {
+      switch entry.value {
+      case .function, .functions: continue
+      case .int, .ints, .symbol, .constant, .string: break
+      }
+      mix("\(entry.name.rawValue)=\(entry.value)")
+    }
+    // What a function is called tells nothing about it.
+    for callee in functionsReached(from: op.attributes.functionNames, function.callee) {
+      for inner in callee.opsInOrder {
+        mix(callee.ops[inner].opcode.name)
+        for value in callee.results(of: inner) { mix("\(callee.type(of: value))") }
+      }
+    }
     for result in function.results(of: inner) {
       places[result] = places.count
       mix("->\(function.type(of: result))")
