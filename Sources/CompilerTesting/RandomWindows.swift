@@ -84,7 +84,7 @@ extension ProgramGenerator {
     attributes[.kind] = .symbol(pick(["add", "mul", "max", "min", "and", "or", "xor"]))
     let signature = OpSignature(
       opcode: .reduceWindow, operandTypes: [x.type], attributes: attributes)
-    guard let type = try? signature.checkedResultType(), type.elementCount > 0,
+    guard let type = try? signature.checkedResultTypes()[0], type.elementCount > 0,
       type.elementCount <= ProgramGenerator.elementCountMax
     else { return }
     guard chance(1, of: 3) else {

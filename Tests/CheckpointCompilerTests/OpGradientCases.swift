@@ -497,6 +497,23 @@ extension GradientTests {
       ]
     ),
     (
+      .sort,
+      [
+        GradientCase(
+          arguments: "param %x: f32[3,4,2], param %z: f32[3,4,2]",
+          body: """
+            %s, %t = sort %x, %z {comparator = @first_less, dim = 1}
+            %y = multiply %s, %t
+            """, shape: [3, 4, 2],
+          functions: """
+            func @first_less(%a: f32, %b: f32, %c: f32, %d: f32) -> i1 {
+              %p = compare %a, %b {direction = lt}
+              return %p
+            }
+            """)
+      ]
+    ),
+    (
       .dynamicSlice,
       [
         GradientCase(

@@ -171,7 +171,10 @@ struct CProgramPrinter {
     var out = prologue()
     let support = CSupport.source(using: uses)
     if !support.isEmpty { out += support + "\n\n" }
-    if !contracted.isEmpty { out += CGemmSource.source(for: contracted) + "\n\n" }
+    let sorts = program.functions.contains {
+      if case .sort = $0.body { true } else { false }
+    }
+    if !contracted.isEmpty || sorts { out += CGemmSource.source(for: contracted) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }
     return out + kernels + macros() + routines() + step()
   }
@@ -234,13 +237,15 @@ struct CProgramPrinter {
     _ function: KernelFunction, _ number: Int, _ uses: inout Set<String>
   ) -> String {
     let symbol = kernelSymbol(number)
+    let parameters = function.buffers.enumerated().map { number, buffer in
+      "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype)) *CKC_RESTRICT b\(number)"
+    }
     switch function.body {
+    case .sort(let sort):
+      return cFunction(for: sort, name: symbol, parameters: parameters, uses: &uses)
     case .contraction(let contraction):
       return cFunction(for: contraction, name: symbol, target: program.target)
     case .loops(let statements):
-      let parameters = function.buffers.enumerated().map { number, buffer in
-        "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype)) *CKC_RESTRICT b\(number)"
-      }
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)
       uses.formUnion(printer.uses)
