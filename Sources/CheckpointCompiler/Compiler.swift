@@ -214,7 +214,7 @@ public struct Compiler: Sendable {
   ) throws(CompileError) {
     let order = KernelOrder(step)
     let costs = CostModel(target: options.target, measuredNs: options.measuredNs)
-    let costNs = order.kernels.reduce(0.0) { $0 + costs.timeNs(of: $1, in: step) }
+    let costNs = costs.timesNs(of: order, in: step).reduce(0, +)
     let planned = try Planner.place(
       step, computations: Array(order.kernels.indices), costNs: costNs, target: options.target,
       effort: options.effort, capacityBytes: nil)

@@ -168,7 +168,7 @@ private struct KernelLowering {
       }
       _ = buffer(kernel.writes[0], isRead: false, isWritten: true)
       body = .contraction(function.contraction(of: op)!)
-    case .pad, .concatenate, .gather, .scatter:
+    case .pad, .concatenate, .gather, .scatter, .dynamicSlice, .dynamicUpdateSlice:
       let reads = operands.map { buffer($0, isRead: true, isWritten: false) }
       let write = buffer(kernel.writes[0], isRead: false, isWritten: true)
       if function.ops[op].opcode == .scatter { buffers[write].isRead = true }

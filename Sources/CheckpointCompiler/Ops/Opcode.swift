@@ -16,6 +16,12 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
   // Reduction, contraction, windows, indexed access.
   case reduce, dotGeneral, convolution, reduceWindow, selectAndScatter, gather, scatter
+<<<<<<< HEAD
+  // Control flow.
+  case `while`, `case`
+=======
+  case dynamicSlice, dynamicUpdateSlice
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
   // Structure.
   case call, fusion, noGrad, recompute, yield, `return`
 
@@ -73,6 +79,13 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .selectAndScatter: .selectAndScatter
     case .gather: .gather
     case .scatter: .scatter
+<<<<<<< HEAD
+    case .while: .while
+    case .case: .case
+=======
+    case .dynamicSlice: .dynamicSlice
+    case .dynamicUpdateSlice: .dynamicUpdateSlice
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
     case .call: .call
     case .fusion: .fusion
     case .noGrad: .noGrad
@@ -88,6 +101,9 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   public var isTerminator: Bool { self == .yield || self == .return }
   /// Whether it owns a region.
   public var hasRegion: Bool { self == .fusion || self == .noGrad || self == .recompute }
+  /// Whether the result is the first operand with some windows changed, so that writing it over that
+  /// operand touches the windows alone.
+  var updatesWindows: Bool { self == .scatter || self == .dynamicUpdateSlice }
   /// Whether every element of the result depends on the elements at the same place only.
   public var isElementwise: Bool { definition.category == .elementwise }
 

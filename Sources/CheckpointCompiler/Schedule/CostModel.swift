@@ -26,6 +26,7 @@ public struct CostModel: Sendable {
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 
+<<<<<<< HEAD
   /// Scales estimates by how the kernels of some functions that were measured compare with theirs.
   ///
   /// Plans of kernels that were measured are compared with plans of kernels that were not.
@@ -45,6 +46,18 @@ public struct CostModel: Sendable {
 
   /// The time of a kernel in nanoseconds.
   func timeNs(of kernel: Kernel, in function: Function) -> Double {
+=======
+  /// The times of all kernels in nanoseconds.
+  func timesNs(of order: KernelOrder, in function: Function) -> [Double] {
+    zip(order.kernels, function.windowUpdates(order)).map {
+      timeNs(of: $0, in: function, isInPlace: $1)
+    }
+  }
+
+  /// The time of a kernel in nanoseconds; `isInPlace` says whether it changes windows of an operand
+  /// where that lies.
+  private func timeNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
+>>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
     if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
       return measured
     }
@@ -65,13 +78,22 @@ public struct CostModel: Sendable {
         loopFlops += cost.flops
       }
     }
-    let bytes = (kernel.reads + kernel.writes).reduce(0) {
-      $0 + function.type(of: $1).sizeBytes
-    }
+    let bytes = bytesMoved(by: kernel, in: function, isInPlace: isInPlace)
     let compute =
       contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
       + loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
     return max(compute, Double(bytes) / target.bytesPerNs) + target.kernelOverheadNs
+  }
+
+  /// Bytes of memory that a kernel reads and writes.
+  private func bytesMoved(by kernel: Kernel, in function: Function, isInPlace: Bool) -> Int {
+    let signature = function.signature(of: kernel.op)
+    if let touched = signature.opcode.definition.touchedBytes, let result = kernel.writes.first {
+      let type = function.type(of: result)
+      let copied = signature.opcode.updatesWindows && !isInPlace ? 2 * type.sizeBytes : 0
+      return touched(signature, type) + copied
+    }
+    return (kernel.reads + kernel.writes).reduce(0) { $0 + function.type(of: $1).sizeBytes }
   }
 }
 
@@ -83,9 +105,14 @@ extension Function {
 
   /// The signature of an op.
   func signature(of op: OpID) -> OpSignature {
-    OpSignature(
+    var signature = OpSignature(
       opcode: ops[op].opcode, operandTypes: operands(of: op).map { type(of: $0) },
-      attributes: ops[op].attributes, declaredType: results(of: op).first.map { type(of: $0) })
+      attributes: ops[op].attributes)
+    signature.declaredTypes = results(of: op).map { type(of: $0) }
+    for name in ops[op].attributes.functionNames {
+      signature.functionTypes[name] = callee(name).map { FunctionType($0) }
+    }
+    return signature
   }
 }
 
