@@ -56,7 +56,7 @@ struct Pipeline: Sendable {
       Before("cse", "dce", because: "joined ops no longer read their operands"),
     ])
 
-  /// Runs all passes until nothing changes.
+  /// Runs all passes, on the callees as well, until nothing changes.
   ///
   /// `observe` gets the name of every pass that changed something, and what it made.
   func run(
@@ -66,13 +66,21 @@ struct Pipeline: Sendable {
     for _ in 0..<Pipeline.roundsMax {
       var changed = false
       for pass in passes {
-        guard let next = pass.run(function) else { continue }
-        function = next
-        changed = true
-        observe(pass.name, function)
+        var passChanged = false
+        for index in function.callees.indices {
+          guard let next = pass.run(function.callees[index]) else { continue }
+          function.callees[index] = next
+          passChanged = true
+        }
+        if let next = pass.run(function) {
+          function = next.prunedCallees()
+          passChanged = true
+        }
+        if passChanged { observe(pass.name, function) }
+        changed = changed || passChanged
       }
       if !changed { break }
     }
-    return function
+    return function.mergingEqualCallees()
   }
 }

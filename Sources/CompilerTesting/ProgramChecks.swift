@@ -142,7 +142,7 @@ package struct ProgramCheck: Sendable {
         message: "\(problems.map(\.message).joined(separator: "\n"))\n\(Printer.print(function))")
     }
     let text = Printer.print(function)
-    let again = Printer.print(try parse(text, stage: stage).entry)
+    let again = Printer.print(try parse(text, stage: stage))
     guard again == text else {
       throw ProgramFailure(stage: stage, message: "printed again, it differs:\n\(text)\n\(again)")
     }

@@ -18,6 +18,8 @@ public enum Attribute: Hashable, Sendable {
   case symbol(String)
   /// The name of a function.
   case function(String)
+  /// The names of functions, in an order that means something.
+  case functions([String])
   /// The elements of a constant.
   case constant(ConstantData)
   /// Free text, such as the label of a region.
@@ -27,7 +29,11 @@ public enum Attribute: Hashable, Sendable {
 /// The names of attributes, in the order in which they are printed.
 public enum AttributeName: String, CaseIterable, Sendable {
   case callee, value, label
+  case function, condition, body, branches, comparator, select, scatter
   case direction, kind, dims, dim
+  case order
+  case exponentBits = "exponent_bits"
+  case mantissaBits = "mantissa_bits"
   case start, limit, strides, low, high, interior
   case lhsBatch = "lhs_batch"
   case rhsBatch = "rhs_batch"
@@ -50,10 +56,12 @@ public enum AttributeName: String, CaseIterable, Sendable {
   case updateWindowDims = "update_window_dims"
   case insertedWindowDims = "inserted_window_dims"
   case scatterDims = "scatter_dims"
+  case operandBatchDims = "operand_batch_dims"
+  case indicesBatchDims = "indices_batch_dims"
   case distribution, stream
 
   /// The place in the printed order.
-  var order: Int { AttributeName.allCases.firstIndex(of: self)! }
+  var printedPlace: Int { AttributeName.allCases.firstIndex(of: self)! }
 }
 
 /// The attributes of one op, in printed order; few, so that a scan beats hashing.
@@ -83,7 +91,8 @@ public struct Attributes: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     set {
       entries.removeAll { $0.name == name }
       guard let newValue else { return }
-      let position = entries.firstIndex { $0.name.order > name.order } ?? entries.count
+      let position =
+        entries.firstIndex { $0.name.printedPlace > name.printedPlace } ?? entries.count
       entries.insert(Entry(name: name, value: newValue), at: position)
     }
   }
@@ -110,6 +119,20 @@ public struct Attributes: Hashable, Sendable, ExpressibleByDictionaryLiteral {
   /// The function of that name.
   public func function(_ name: AttributeName) -> String? {
     if case .function(let value)? = self[name] { value } else { nil }
+  }
+  /// The list of functions of that name.
+  public func functions(_ name: AttributeName) -> [String]? {
+    if case .functions(let value)? = self[name] { value } else { nil }
+  }
+  /// The names of all functions, in printed order: what is called and what is only named.
+  public var functionNames: [String] {
+    entries.flatMap { entry in
+      switch entry.value {
+      case .function(let name): [name]
+      case .functions(let names): names
+      case .int, .ints, .symbol, .constant, .string: [String]()
+      }
+    }
   }
   /// The elements of a constant.
   public var constant: ConstantData? {

@@ -17,8 +17,9 @@ public struct ValueMap: Sendable {
 }
 
 extension FunctionBuilder {
-  /// Adds the arguments of `source` and maps them.
+  /// Adds the arguments of `source` and maps them; the callees of `source` come along.
   public mutating func cloneArguments(of source: Function, into map: inout ValueMap) {
+    for callee in source.callees { addCallee(callee) }
     for argument in source.arguments {
       let value = source.values[argument.value]
       map[argument.value] = addArgument(

@@ -19,6 +19,7 @@ public func inDoublePrecision(_ function: Function) -> Function {
     guard dtype.isFloatingPoint, dtype != .f64 else { continue }
     function.ops[id].attributes[.value] = .constant(widened(data, from: dtype))
   }
+  function.callees = function.callees.map { inDoublePrecision($0) }
   for id in function.values.ids where function.values[id].type.dtype.isFloatingPoint {
     function.values[id].type.dtype = .f64
   }

@@ -162,6 +162,10 @@ public struct Function: Sendable {
   /// the results and the gradients of the results, and returns a gradient for every
   /// floating-point operand.
   public internal(set) var gradientFunction: String?
+  /// The functions that its ops name in attributes, and those that these name, callees before
+  /// callers; closed, and without callees of their own in this list. Empty in a `Module`, which has
+  /// them beside the function.
+  public internal(set) var callees: [Function] = []
 
   init(name: String) { self.name = name }
 

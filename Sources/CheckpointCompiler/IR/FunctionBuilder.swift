@@ -7,6 +7,8 @@ public struct FunctionBuilder: Sendable {
   private var openBlocks: [BlockID] = []
   /// How often a name was asked for, so that the next one gets a suffix.
   private var nameUses: [String: Int] = [:]
+  /// The functions that ops may name.
+  private var functionTypes: [String: FunctionType] = [:]
 
   /// A function without arguments and ops.
   public init(name: String) {
@@ -29,6 +31,19 @@ public struct FunctionBuilder: Sendable {
     return value
   }
 
+  /// Lets ops name a function that stands beside the one being built.
+  public mutating func declare(_ function: Function) {
+    functionTypes[function.name] = FunctionType(function)
+  }
+
+  /// Lets ops name a function, which the function being built takes along.
+  ///
+  /// - Precondition: What it names has been added; nothing else has its name.
+  public mutating func addCallee(_ callee: Function) {
+    declare(callee)
+    function.callees.append(callee)
+  }
+
   /// The type of a value.
   public func type(of value: ValueID) -> TensorType { function.type(of: value) }
 
@@ -47,15 +62,38 @@ public struct FunctionBuilder: Sendable {
     _ opcode: Opcode, _ operands: [ValueID], _ attributes: Attributes = [:],
     type: TensorType? = nil, name: String = "", location: SourceLocation = .unknown
   ) throws(OpError) -> ValueID {
-    let signature = OpSignature(
+    try append(
+      opcode, operands, attributes, types: type.map { [$0] } ?? [], names: [name],
+      location: location)[0]
+  }
+
+  /// Appends an op of any number of results after inferring their types; see the form for one.
+  ///
+  /// - Parameters:
+  ///   - opcode: The op.
+  ///   - operands: Its operands.
+  ///   - attributes: Its attributes.
+  ///   - types: The types of the results, where they are known.
+  ///   - names: The names of the results, made unique.
+  ///   - location: Where it was written.
+  /// - Returns: The results.
+  /// - Throws: The constraint that operands, attributes or types break.
+  @discardableResult
+  public mutating func append(
+    _ opcode: Opcode, _ operands: [ValueID], _ attributes: Attributes = [:],
+    types: [TensorType] = [],
+    names: [String], location: SourceLocation = .unknown
+  ) throws(OpError) -> [ValueID] {
+    var signature = OpSignature(
       opcode: opcode, operandTypes: operands.map { function.type(of: $0) },
-      attributes: attributes, declaredType: type)
+      attributes: attributes)
+    signature.declaredTypes = types
+    for name in attributes.functionNames { signature.functionTypes[name] = functionTypes[name] }
     let normalized = signature.normalized()
-    let resultType = try normalized.checkedResultType()
     let op = appendUnchecked(
-      opcode, operands, normalized.attributes, types: [resultType], names: [name],
-      location: location)
-    return function.result(of: op)
+      opcode, operands, normalized.attributes, types: try normalized.checkedResultTypes(),
+      names: names, location: location)
+    return Array(function.results(of: op))
   }
 
   /// Appends an op that is correct by construction.

@@ -8,6 +8,16 @@
 ///
 /// - Complexity: O(ops + operands).
 public func verify(_ function: Function, in module: Module? = nil) -> [Diagnostic] {
+  var diagnostics: [Diagnostic] = []
+  for (place, callee) in function.callees.enumerated() {
+    var callee = callee
+    callee.callees = Array(function.callees[..<place])
+    diagnostics += verifyAlone(callee, module)
+  }
+  return diagnostics + verifyAlone(function, module)
+}
+
+private func verifyAlone(_ function: Function, _ module: Module?) -> [Diagnostic] {
   var verifier = Verifier(function: function, module: module)
   verifier.run()
   return verifier.diagnostics
@@ -122,11 +132,16 @@ private struct Verifier {
         report("a call of @\(callee.name) with other types", op.location, "call_c2")
       }
     default:
-      let signature = OpSignature(
+      var signature = OpSignature(
         opcode: op.opcode, operandTypes: function.operands(of: id).map { function.type(of: $0) },
-        attributes: op.attributes, declaredType: types.first)
+        attributes: op.attributes)
+      signature.declaredTypes = Array(types)
+      for name in op.attributes.functionNames {
+        let named = function.callee(name) ?? module?[name]
+        signature.functionTypes[name] = named.map { FunctionType($0) }
+      }
       do {
-        _ = try signature.checkedResultType()
+        _ = try signature.checkedResultTypes()
       } catch {
         report(error.message, op.location, error.constraint)
       }

@@ -27,7 +27,7 @@ public struct InterpreterError: Error, Sendable, Equatable, CustomStringConverti
 public func interpret(
   _ function: Function, in module: Module? = nil, arguments: [Tensor]
 ) throws(InterpreterError) -> [Tensor] {
-  try Interpreter(module: module, depth: 0).run(function, arguments)
+  try Interpreter(module: module, callees: function.callees, depth: 0).run(function, arguments)
 }
 
 /// How deeply calls may nest.
@@ -35,6 +35,8 @@ private let callDepthMax = 200
 
 private struct Interpreter {
   var module: Module?
+  /// The callees of the function that is executed; `module` has the others.
+  var callees: [Function]
   var depth: Int
 
   /// The state of one execution of one function.
@@ -90,6 +92,10 @@ private struct Interpreter {
         results = try execute(op.regions[0], of: function, &frame)
       case .call:
         results = try call(op.attributes.function(.callee) ?? "", operands)
+      case .while:
+        results = try loop(op.attributes, operands)
+      case .case:
+        results = try branch(op.attributes, operands)
       case .random:
         let stream = op.attributes.int(.stream) ?? frame.randomCount
         frame.randomCount += 1
@@ -107,14 +113,44 @@ private struct Interpreter {
     preconditionFailure("\(block) of @\(function.name) has no terminator")
   }
 
-  private func call(_ name: String, _ operands: [Tensor]) throws(InterpreterError) -> [Tensor] {
-    guard let callee = module?[name] else {
+  /// Runs the body of a loop on the carried values while the condition holds of them.
+  private func loop(
+    _ attributes: Attributes, _ operands: [Tensor]
+  ) throws(InterpreterError) -> [Tensor] {
+    let condition = attributes.function(.condition)!
+    let body = attributes.function(.body)!
+    var values = operands
+    let carriedCount = try callee(body).results.count
+    while try call(condition, values)[0].bytes[0] != 0 {
+      values.replaceSubrange(..<carriedCount, with: try call(body, values))
+    }
+    return Array(values.prefix(carriedCount))
+  }
+
+  /// Runs the branch that the first operand counts to, or the last.
+  private func branch(
+    _ attributes: Attributes, _ operands: [Tensor]
+  ) throws(InterpreterError) -> [Tensor] {
+    let branches = attributes.functions(.branches)!
+    let index = Int(operands[0].integers[0])
+    let chosen = branches.indices.contains(index) ? index : branches.count - 1
+    return try call(branches[chosen], Array(operands.dropFirst()))
+  }
+
+  private func callee(_ name: String) throws(InterpreterError) -> Function {
+    guard let callee = callees.first(where: { $0.name == name }) ?? module?[name] else {
       throw InterpreterError(description: "there is no function @\(name) to call")
     }
+    return callee
+  }
+
+  private func call(_ name: String, _ operands: [Tensor]) throws(InterpreterError) -> [Tensor] {
+    let callee = try callee(name)
     guard depth < callDepthMax else {
       throw InterpreterError(description: "calls nest more than \(callDepthMax) deep at @\(name)")
     }
-    return try Interpreter(module: module, depth: depth + 1).run(callee, operands)
+    return try Interpreter(module: module, callees: callees, depth: depth + 1)
+      .run(callee, operands)
   }
 }
 
@@ -151,7 +187,7 @@ func evaluate(
   case .selectAndScatter: selectAndScatter(operands[0], operands[1], attributes)
   case .gather: gather(operands[0], operands[1], attributes, to: type)
   case .scatter: scatter(operands[0], operands[1], operands[2], attributes)
-  case .random, .call, .fusion, .noGrad, .recompute, .yield, .return:
+  case .random, .while, .case, .call, .fusion, .noGrad, .recompute, .yield, .return:
     preconditionFailure("'\(opcode.name)' is executed by the interpreter itself")
   }
 }

@@ -16,8 +16,10 @@ public struct OpSignature: Sendable {
   public var operandTypes: [TensorType]
   /// The attributes.
   public var attributes: Attributes
-  /// The result type that was written, where one was.
-  public var declaredType: TensorType?
+  /// The types of results that were written; empty where none were.
+  public var declaredTypes: [TensorType]
+  /// The functions that attributes name; one that is missing does not exist.
+  public var functionTypes: [String: FunctionType] = [:]
 
   /// A signature.
   public init(
@@ -27,7 +29,20 @@ public struct OpSignature: Sendable {
     self.opcode = opcode
     self.operandTypes = operandTypes
     self.attributes = attributes
-    self.declaredType = declaredType
+    declaredTypes = declaredType.map { [$0] } ?? []
+  }
+
+  /// The result type that was written, where one was.
+  public var declaredType: TensorType? { declaredTypes.first }
+
+  /// The type of the function that an attribute names.
+  func functionType(_ name: AttributeName) -> FunctionType {
+    functionTypes[attributes.function(name)!]!
+  }
+
+  /// The types of the functions that an attribute names.
+  func functionTypes(_ name: AttributeName) -> [FunctionType] {
+    attributes.functions(name)!.map { functionTypes[$0]! }
   }
 
   /// The type of the operand at an index.
@@ -103,6 +118,8 @@ public enum AttributeKind: Sendable {
   case constant
   /// The name of a function.
   case function
+  /// A list of names of functions.
+  case functions
   /// Free text.
   case string
 }
@@ -200,7 +217,14 @@ public struct OpDefinition: Sendable {
   public var constraints: [String] = []
   /// The type of the result; throws the constraint that is broken. Operand kinds and attribute kinds
   /// have been checked before.
-  public var typeRule: @Sendable (OpSignature) throws(OpError) -> TensorType
+  public var typeRule: @Sendable (OpSignature) throws(OpError) -> TensorType = {
+    op throws(OpError) in
+    throw OpError(
+      constraint: "\(op.opcode.name)_type", message: "'\(op.opcode.name)' has no type of its own")
+  }
+  /// The types of the results, for ops that do not have exactly one; takes the place of `typeRule`.
+  /// Functions that attributes name have been found before.
+  public var resultsRule: (@Sendable (OpSignature) throws(OpError) -> [TensorType])?
   /// Operations for one element of the result, where the cost is proportional to it.
   public var flopsPerElement: Double = 0
   /// Operations in all, where they are not proportional to the result.
@@ -239,9 +263,9 @@ extension OpSignature {
     return opcode == .convolution ? first.rank - 2 : first.rank
   }
 
-  /// The type of the result, after checking operands, attributes, the type rule, and the type that
-  /// was written.
-  public func checkedResultType() throws(OpError) -> TensorType {
+  /// The types of the results, after checking operands, attributes, the type rule, and the types
+  /// that were written.
+  public func checkedResultTypes() throws(OpError) -> [TensorType] {
     let definition = opcode.definition
     let name = definition.name
     let expected = definition.operands.count
@@ -264,18 +288,25 @@ extension OpSignature {
       }
     }
     try checkAttributes(definition)
-    let result = try definition.typeRule(self)
-    guard result.isRepresentable else {
+    let results =
+      if let rule = definition.resultsRule { try rule(self) } else {
+        [try definition.typeRule(self)]
+      }
+    if let result = results.first(where: { !$0.isRepresentable }) {
       throw OpError(
         constraint: "\(name)_type",
         message: "the result of '\(name)' would be \(result), which is negative or over 1 TiB")
     }
-    if let declaredType, declaredType != result {
+    if !declaredTypes.isEmpty, declaredTypes != results {
+      func list(_ types: [TensorType]) -> String {
+        types.map(\.description).joined(separator: ", ")
+      }
       throw OpError(
         constraint: "\(name)_type",
-        message: "'\(name)' gives \(result), but its type is written as \(declaredType)")
+        message: "'\(name)' gives \(list(results)), but its type is written as "
+          + list(declaredTypes))
     }
-    return result
+    return results
   }
 
   private func checkAttributes(_ definition: OpDefinition) throws(OpError) {
@@ -290,7 +321,7 @@ extension OpSignature {
       }
       switch (spec.kind, entry.value) {
       case (.int, .int), (.ints, .ints), (.constant, .constant), (.function, .function),
-        (.string, .string):
+        (.functions, .functions), (.string, .string):
         break
       case (.symbol(let words), .symbol(let word)):
         guard words.contains(word) else {
@@ -311,6 +342,9 @@ extension OpSignature {
       if case .required = spec.defaultValue, attributes[spec.name] == nil {
         throw error("'\(definition.name)' needs the attribute '\(spec.name.rawValue)'")
       }
+    }
+    for function in attributes.functionNames where functionTypes[function] == nil {
+      throw error("'\(definition.name)' names @\(function), which does not exist")
     }
   }
 }

@@ -72,6 +72,8 @@ private func spelling(of op: OpDefinition) -> String {
   case "constant": return "%y = constant 1.5 : f32[2,3]"
   case "call": return "%y, %z = call @callee %a, %b : f32[2], i32"
   case "fusion", "no_grad", "recompute": return "%y, %z = \(op.name) \"label\" { … yield %a, %b }"
+  case "while": return "%y, %z = while %a, %b, %c {condition = @more, body = @next}"
+  case "case": return "%y, %z = case %index, %a, %b {branches = [@first, @second]}"
   case "yield", "return": return "\(op.name) %a, %b"
   default: break
   }
@@ -119,6 +121,7 @@ extension AttributeKind {
     case .dimNumbers: "dimension numbers, such as `b01f_01io->b01f`"
     case .constant: "the elements"
     case .function: "a function"
+    case .functions: "a list of functions"
     case .string: "a label"
     }
   }

@@ -16,6 +16,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
   // Reduction, contraction, windows, indexed access.
   case reduce, dotGeneral, convolution, reduceWindow, selectAndScatter, gather, scatter
+  // Control flow.
+  case `while`, `case`
   // Structure.
   case call, fusion, noGrad, recompute, yield, `return`
 
@@ -73,6 +75,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .selectAndScatter: .selectAndScatter
     case .gather: .gather
     case .scatter: .scatter
+    case .while: .while
+    case .case: .case
     case .call: .call
     case .fusion: .fusion
     case .noGrad: .noGrad

@@ -7,10 +7,7 @@ extension OpDefinition {
   ) -> OpDefinition {
     OpDefinition(
       name: name, summary: summary, category: .structure, operands: [], isVariadic: true,
-      attributes: attributes,
-      typeRule: { op throws(OpError) in
-        throw OpError(constraint: "\(name)_type", message: "'\(name)' has no type of its own")
-      })
+      attributes: attributes)
   }
 
   static let call = structure(

@@ -89,6 +89,7 @@ extension Attributes {
       case .int(let number): value = .integer(number)
       case .ints(let numbers): value = .array(numbers.map { .integer($0) })
       case .symbol(let word), .string(let word), .function(let word): value = .string(word)
+      case .functions(let names): value = .array(names.map { .string($0) })
       case .constant: return nil
       }
       return JSONMember(entry.name.rawValue, value)

@@ -60,9 +60,14 @@ extension Function {
 
   /// The signature of an op.
   func signature(of op: OpID) -> OpSignature {
-    OpSignature(
+    var signature = OpSignature(
       opcode: ops[op].opcode, operandTypes: operands(of: op).map { type(of: $0) },
-      attributes: ops[op].attributes, declaredType: results(of: op).first.map { type(of: $0) })
+      attributes: ops[op].attributes)
+    signature.declaredTypes = results(of: op).map { type(of: $0) }
+    for name in ops[op].attributes.functionNames {
+      signature.functionTypes[name] = callee(name).map { FunctionType($0) }
+    }
+    return signature
   }
 }
 

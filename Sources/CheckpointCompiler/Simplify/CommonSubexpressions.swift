@@ -13,7 +13,7 @@ private struct ExpressionKey: Hashable {
   var opcode: Opcode
   var operands: [ValueID]
   var attributes: Attributes
-  var type: TensorType
+  var types: [TensorType]
 }
 
 /// Joins ops of equal opcode, operands, attributes and type.
@@ -24,7 +24,7 @@ let commonSubexpressions = Pass(
   builder.setGradientFunction(function.gradientFunction)
   var map = ValueMap(for: function)
   builder.cloneArguments(of: function, into: &map)
-  var seen: [ExpressionKey: ValueID] = [:]
+  var seen: [ExpressionKey: OpID] = [:]
   var changed = false
   for id in function.blocks[function.body].ops {
     let op = function.ops[id]
@@ -39,20 +39,21 @@ let commonSubexpressions = Pass(
       builder.clone(id, of: function, map: &map)
       continue
     }
-    let result = function.result(of: id)
+    let results = function.results(of: id)
     let key = ExpressionKey(
       opcode: op.opcode, operands: operands, attributes: op.attributes,
-      type: function.type(of: result))
+      types: results.map { function.type(of: $0) })
     guard let earlier = seen[key] else {
-      builder.clone(id, of: function, map: &map)
-      seen[key] = map[result]
+      seen[key] = builder.clone(id, of: function, map: &map)
       continue
     }
     changed = true
-    map[result] = earlier
-    let name = function.values[result].name
-    if builder.function.values[earlier].name.isEmpty, !name.isEmpty {
-      builder.rename(earlier, to: name)
+    for (result, image) in zip(results, builder.function.results(of: earlier)) {
+      map[result] = image
+      let name = function.values[result].name
+      if builder.function.values[image].name.isEmpty, !name.isEmpty {
+        builder.rename(image, to: name)
+      }
     }
   }
   preconditionFailure("@\(function.name) has no 'return'")

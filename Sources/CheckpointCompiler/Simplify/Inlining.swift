@@ -6,6 +6,8 @@
 // Streams     In a function without calls every `random` has its stream: its place among the random
 //             ops, or the next stream that none has.
 // Kept        Calls of functions with a gradient of their own stay until differentiation is done.
+// Callees     Functions that ops name by attributes stay functions: they come along, with their own
+//             calls inlined and with streams of their own.
 // Method      An explicit stack of activations, one for each function entered, each with a stack of
 //             the blocks entered in it.
 // Cost        O(ops of the result).
@@ -47,20 +49,32 @@ private struct Activation {
   }
 }
 
-/// A function with the ops of callees in the place of calls.
+/// A function with the ops of callees in the place of calls; what its ops name by attributes becomes
+/// its callees.
 ///
 /// - Precondition: No function of the module calls itself, directly or through others.
 /// - Complexity: O(ops of the result).
 public func inlined(
   _ function: Function, in module: Module, scope: InlineScope = .everything
 ) -> Function {
-  let indexByName = Dictionary(
-    module.functions.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+  let functions = Dictionary(
+    (function.callees + module.functions).map { ($0.name, $0) },
+    uniquingKeysWith: { first, _ in first })
+  var result = withoutCalls(function, functions, scope)
+  result.callees = functionsReached(from: result.namedFunctions) { name in
+    functions[name].map { withoutCalls($0, functions, scope) }
+  }
+  assignStreams(of: &result, used: usedStreams(function, functions))
+  return result
+}
+
+private func withoutCalls(
+  _ function: Function, _ functions: [String: Function], _ scope: InlineScope
+) -> Function {
   var builder = FunctionBuilder(name: function.name)
   builder.setGradientFunction(function.gradientFunction)
   var stack = [Activation(function, prefix: "")]
   builder.cloneArguments(of: function, into: &stack[0].map)
-  let streams = usedStreams(function, in: module, indexByName)
 
   while true {
     let top = stack.count - 1
@@ -75,9 +89,8 @@ public func inlined(
     case .return:
       let activation = stack.removeLast()
       guard let caller = stack.indices.last else {
-        let result = builder.finish(
+        return builder.finish(
           returning: operands, as: function.results, location: source.location)
-        return withStreams(result, used: streams)
       }
       for (value, image) in zip(activation.callerResults, operands) {
         stack[caller].map[value] = image
@@ -92,9 +105,9 @@ public func inlined(
       finishRegion(of: owner, in: &stack[top], builder: &builder)
 
     case .call:
-      let index = source.attributes.function(.callee).flatMap { indexByName[$0] }
-      guard let index else { preconditionFailure("a call of an unknown function") }
-      let callee = module.functions[index]
+      guard let callee = source.attributes.function(.callee).flatMap({ functions[$0] }) else {
+        preconditionFailure("a call of an unknown function")
+      }
       if scope == .beforeDifferentiation, callee.gradientFunction != nil {
         copy(op, operands, regions: [], in: &stack[top], builder: &builder)
         continue
@@ -157,39 +170,37 @@ private func copy(
   for (old, new) in zip(results, builder.function.results(of: copy)) { activation.map[old] = new }
 }
 
-/// The streams that are written in the function or in a function that it may call.
-private func usedStreams(
-  _ function: Function, in module: Module, _ indexByName: [String: Int]
-) -> Set<Int> {
+/// The streams that are written in the function or in a function that it may call or name.
+private func usedStreams(_ function: Function, _ functions: [String: Function]) -> Set<Int> {
   var streams = Set<Int>()
-  var seen = Set<Int>()
+  var seen = Set<String>()
   var pending = [function]
   while let function = pending.popLast() {
-    for op in function.ops.elements {
-      if op.opcode == .random, let stream = op.attributes.int(.stream) { streams.insert(stream) }
-      if op.opcode == .call, let name = op.attributes.function(.callee),
-        let index = indexByName[name], seen.insert(index).inserted
-      {
-        pending.append(module.functions[index])
-      }
+    for op in function.ops.elements where op.opcode == .random {
+      if let stream = op.attributes.int(.stream) { streams.insert(stream) }
+    }
+    for name in function.mentionedFunctions where seen.insert(name).inserted {
+      if let next = functions[name] { pending.append(next) }
     }
   }
   return streams
 }
 
-/// The function with a stream for every `random`.
-private func withStreams(_ function: Function, used: Set<Int>) -> Function {
-  var function = function
+/// Gives every `random` of a function and of its callees a stream.
+private func assignStreams(of function: inout Function, used: Set<Int>) {
   var used = used
   var place = 0
-  for op in function.opsInOrder where function.ops[op].opcode == .random {
-    if function.ops[op].attributes.int(.stream) == nil {
-      var stream = place
-      while used.contains(stream) { stream += 1 }
-      used.insert(stream)
-      function.ops[op].attributes[.stream] = .int(stream)
+  func assign(_ function: inout Function) {
+    for op in function.opsInOrder where function.ops[op].opcode == .random {
+      if function.ops[op].attributes.int(.stream) == nil {
+        var stream = place
+        while used.contains(stream) { stream += 1 }
+        used.insert(stream)
+        function.ops[op].attributes[.stream] = .int(stream)
+      }
+      place += 1
     }
-    place += 1
   }
-  return function
+  assign(&function)
+  for index in function.callees.indices { assign(&function.callees[index]) }
 }

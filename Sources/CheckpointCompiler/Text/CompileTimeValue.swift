@@ -10,6 +10,8 @@ enum CompileTimeValue: Hashable, Sendable {
   case word(String)
   case text(String)
   case dtype(DType)
+  /// A function by its name.
+  case function(String)
   /// The extents that a pack stands for.
   case pack([Int])
 
@@ -22,6 +24,7 @@ enum CompileTimeValue: Hashable, Sendable {
     case .word(let word): "the word '\(word)'"
     case .text: "a string"
     case .dtype: "a dtype"
+    case .function: "a function"
     case .pack: "a pack of extents"
     }
   }
@@ -52,6 +55,17 @@ enum CompileTimeValue: Hashable, Sendable {
     }
     return result
   }
+
+  /// The names of a list of functions; nil where it holds anything else.
+  var functions: [String]? {
+    guard case .list(let elements) = self else { return nil }
+    var result: [String] = []
+    for element in elements {
+      guard case .function(let name) = element else { return nil }
+      result.append(name)
+    }
+    return result
+  }
 }
 
 /// Evaluates expressions against the generic parameters and attributes of a function.
@@ -66,6 +80,7 @@ struct CompileTimeEvaluator: Sendable {
     case .float(let value): return .float(value)
     case .string(let text): return .text(text)
     case .name(let name): return bindings[name.text] ?? .word(name.text)
+    case .function(let name): return .function(name.text)
     case .expansion(let name):
       throw Diagnostic("'\(name.text)...' stands only in a list", at: name.location)
     case .list(let elements, _): return .list(try evaluate(elements: elements))

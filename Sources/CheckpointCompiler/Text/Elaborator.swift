@@ -85,6 +85,27 @@ struct Elaborator {
     return try instance(of: syntax, for: name, operandTypes: operandTypes, attributes: given)
   }
 
+  /// The function that an attribute names: it is not generic, and has its name for itself. Nil after
+  /// an error.
+  mutating func namedFunction(_ name: SyntaxName) throws(Diagnostic) -> Function? {
+    let overloads = declarations[name.text] ?? []
+    guard let syntax = overloads.first else {
+      throw Diagnostic(
+        "no function @\(name.text)" + suggestion(for: name.text, among: layerNames),
+        at: name.location)
+    }
+    guard overloads.count == 1, !syntax.isGeneric else {
+      throw Diagnostic(
+        "an attribute names a function of fixed types, and @\(name.text) is "
+          + (overloads.count > 1 ? "several" : "generic"),
+        at: name.location, notes: [.note("@\(name.text) is defined here", at: syntax.name.location)]
+      )
+    }
+    let evaluator = CompileTimeEvaluator()
+    let types = try syntax.arguments.map { a throws(Diagnostic) in try evaluator.type(a.type) }
+    return try instance(of: syntax, for: name, operandTypes: types, attributes: [:])
+  }
+
   private mutating func instance(
     of syntax: SyntaxFunction, for name: SyntaxName, operandTypes: [TensorType],
     attributes: [String: CompileTimeValue]
@@ -299,8 +320,7 @@ public func parseModule(
   if elaborator.diagnostics.isEmpty {
     let called = Set(
       elaborator.functions.flatMap { function in
-        function.ops.elements.compactMap { $0.attributes.function(.callee) }
-          + (function.gradientFunction.map { [$0] } ?? [])
+        function.mentionedFunctions + (function.gradientFunction.map { [$0] } ?? [])
       })
     let roots = candidates.filter { !called.contains($0) }
     let chosen = entry ?? (candidates.contains("main") ? "main" : roots.count == 1 ? roots[0] : nil)
@@ -328,9 +348,7 @@ extension Module {
   func reachable() -> Module {
     var needed: Set<String> = [entryName]
     for function in functions.reversed() where needed.contains(function.name) {
-      for op in function.ops.elements {
-        if let callee = op.attributes.function(.callee) { needed.insert(callee) }
-      }
+      needed.formUnion(function.mentionedFunctions)
       if let gradient = function.gradientFunction { needed.insert(gradient) }
     }
     return Module(

@@ -244,10 +244,12 @@ struct FunctionElaborator {
       return try elaborateCall(op, &module)
     }
     guard let operands = try operands(of: op, opcode) else { return nil }
-    guard op.types.count <= 1 else {
+    let isSingle = opcode.definition.resultsRule == nil
+    guard op.types.count <= 1 || !isSingle else {
       throw Diagnostic("'\(op.name.text)' has one result", at: op.types[1].location)
     }
-    let type = try op.types.first.map { t throws(Diagnostic) in try evaluator.type(t) }
+    let types = try op.types.map { t throws(Diagnostic) in try evaluator.type(t) }
+    let type = types.first
     let operandTypes = operands.map { builder.type(of: $0) }
     var attributes = try self.attributes(of: op, opcode, operandTypes, type)
     if let literal = op.literal {
@@ -258,10 +260,10 @@ struct FunctionElaborator {
       attributes[.value] = .constant(
         try constantData(try evaluator.evaluate(literal), type: type, at: op.name.location))
     }
+    guard try declareFunctions(named: attributes, by: op, &module) else { return nil }
     do {
-      return [
-        try builder.append(opcode, operands, attributes, type: type, location: op.name.location)
-      ]
+      return try builder.append(
+        opcode, operands, attributes, types: types, names: [], location: op.name.location)
     } catch {
       var notes: [Diagnostic] = []
       for case .value(let name) in op.operands.prefix(3) {
@@ -272,6 +274,24 @@ struct FunctionElaborator {
       throw Diagnostic(
         error.message, at: op.name.location, constraint: error.constraint, notes: notes)
     }
+  }
+
+  /// Elaborates the functions that attributes name; false where one has errors.
+  private mutating func declareFunctions(
+    named attributes: Attributes, by op: SyntaxOp, _ module: inout Elaborator
+  ) throws(Diagnostic) -> Bool {
+    for entry in attributes.entries {
+      let place = op.attributes.first { $0.name.text == entry.name.rawValue }?.name.location
+      for text in ([entry.name: entry.value] as Attributes).functionNames {
+        let name = SyntaxName(text: text, location: place ?? op.name.location)
+        guard let function = try module.namedFunction(name) else {
+          failed = true
+          return false
+        }
+        builder.declare(function)
+      }
+    }
+    return true
   }
 
   private mutating func elaborateCall(
@@ -382,6 +402,8 @@ struct FunctionElaborator {
     case (.int, .int(let value)): .int(value)
     case (.ints, .list): value.integers.map { .ints($0) }
     case (.symbol, .word(let word)): .symbol(word)
+    case (.function, .function(let name)): .function(name)
+    case (.functions, .list): value.functions.map { .functions($0) }
     case (.dimNumbers, .text(let text)), (.string, .text(let text)): .string(text)
     default: nil
     }
@@ -403,7 +425,7 @@ struct FunctionElaborator {
     switch attribute {
     case .int(let dim): .int(dim < 0 ? dim + rank : dim)
     case .ints(let dims): .ints(dims.map { $0 < 0 ? $0 + rank : $0 })
-    case .symbol, .function, .constant, .string: attribute
+    case .symbol, .function, .functions, .constant, .string: attribute
     }
   }
 

@@ -377,6 +377,7 @@ struct Parser {
       position += 1
       return .float(Double(spelling(start)) ?? .nan)
     case .string: return .string(string())
+    case .symbol: return .function(try name(.symbol, "the name of a function"))
     case .leftBracket:
       position += 1
       let elements = try nested { p throws(Unwind) in

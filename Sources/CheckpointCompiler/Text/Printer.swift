@@ -12,8 +12,12 @@ public struct Printer {
     module.functions.map { print($0) }.joined(separator: "\n")
   }
 
-  /// The text of a function. O(ops + operands).
+  /// The text of a function, after that of its callees. O(ops + operands).
   public static func print(_ function: Function) -> String {
+    (function.callees + [function]).map { printAlone($0) }.joined(separator: "\n")
+  }
+
+  private static func printAlone(_ function: Function) -> String {
     var printer = Printer(function)
     printer.printFunction()
     return String(decoding: printer.out, as: UTF8.self)
@@ -148,7 +152,13 @@ public struct Printer {
       case .string(let string):
         if entry.name == .label { continue }
         text = "\"\(string)\""
-      case .function, .constant: continue
+      case .function(let name):
+        // A call has the name before its operands.
+        if entry.name == .callee { continue }
+        text = "@\(name)"
+      case .functions(let names):
+        text = "[\(names.map { "@\($0)" }.joined(separator: ", "))]"
+      case .constant: continue
       }
       write(isFirst ? " {" : ", ")
       write("\(entry.name.rawValue) = \(text)")

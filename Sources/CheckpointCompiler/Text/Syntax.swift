@@ -14,6 +14,8 @@ indirect enum SyntaxExpression: Sendable {
   case float(Double)
   case string(String)
   case name(SyntaxName)
+  /// `@f`, as the value of an attribute.
+  case function(SyntaxName)
   /// `B...`: all dimensions of a pack, inside a list.
   case expansion(SyntaxName)
   case list([SyntaxExpression], SourceLocation)

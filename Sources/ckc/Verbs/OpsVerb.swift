@@ -43,6 +43,7 @@ enum OpsVerb {
     case .dimNumbers: "dimension numbers such as \"b01f_01io->b01f\""
     case .constant: "the elements"
     case .function: "a function"
+    case .functions: "a list of functions"
     case .string: "a string"
     }
   }

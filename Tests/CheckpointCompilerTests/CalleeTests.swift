@@ -1,0 +1,84 @@
+import Testing
+
+@testable import CheckpointCompiler
+
+/// Functions that ops name by attributes: they travel with the function that names them.
+@Suite struct CalleeTests {
+  private static let text = """
+    func @more(%i: i32, %x: f32[4]) -> i1 {
+      %p = compare %i, 3 {direction = lt}
+      return %p
+    }
+
+    func @scaled(%x: f32[4]) -> f32[4] {
+      %y = multiply %x, 1.5
+      %unread = negate %x
+      return %y
+    }
+
+    func @next(%i: i32, %x: f32[4]) -> (i32, f32[4]) {
+      %j = add %i, 1
+      %y = scaled %x
+      return %j, %y
+    }
+
+    func @main(%i: i32, %x: f32[4]) -> (%y: f32[4]) {
+      %j, %y = while %i, %x {condition = @more, body = @next}
+      return %y
+    }
+    """
+
+  @Test func comeAlongWhenCallsAreInlined() throws {
+    let module = try moduleOf(Self.text)
+    let function = inlined(module.entry, in: module)
+    #expect(function.callees.map(\.name) == ["more", "next"])
+    #expect(function.callee("next")!.ops.elements.allSatisfy { $0.opcode != .call })
+    #expect(verify(function).isEmpty)
+    let arguments = [tensor(.i32, [1], shape: []), tensor(.f32, [1, 2, 3, 4])]
+    let results = try interpret(function, arguments: arguments)
+    #expect(results == [tensor(.f32, [2.25, 4.5, 6.75, 9])])
+    #expect(try interpret(module.entry, in: module, arguments: arguments) == results)
+  }
+
+  @Test func arePrintedBeforeWhatNamesThem() throws {
+    let module = try moduleOf(Self.text)
+    let printed = Printer.print(inlined(module.entry, in: module))
+    #expect(Printer.print(try moduleOf(printed)) == printed)
+  }
+
+  @Test func areSimplifiedByThemselves() throws {
+    let module = try moduleOf(Self.text)
+    let function = simplified(inlined(module.entry, in: module))
+    #expect(!Printer.print(function).contains("negate"))
+    #expect(verify(function).isEmpty)
+  }
+
+  @Test func equalOnesAreOne() throws {
+    let module = try moduleOf(
+      """
+      func @a(%x: f32) -> f32 {
+        %y = negate %x
+        return %y
+      }
+
+      func @b(%z: f32) -> f32 {
+        %w = negate %z
+        return %w
+      }
+
+      func @main(%i: i32, %x: f32) -> f32 {
+        %y = case %i, %x {branches = [@b, @a]}
+        return %y
+      }
+      """)
+    let function = inlined(module.entry, in: module).mergingEqualCallees()
+    #expect(function.callees.count == 1)
+    #expect(verify(function).isEmpty)
+  }
+
+  @Test func areWidenedWithTheFunction() throws {
+    let module = try moduleOf(Self.text)
+    let function = inDoublePrecision(inlined(module.entry, in: module))
+    #expect(verify(function).isEmpty)
+  }
+}
