@@ -9,6 +9,8 @@ struct SyntaxName: Sendable {
 /// A compile-time expression: extents, attribute values, literals.
 indirect enum SyntaxExpression: Sendable {
   case int(Int)
+  /// An integer above the largest `Int`.
+  case natural(UInt64)
   case float(Double)
   case string(String)
   case name(SyntaxName)
