@@ -58,8 +58,6 @@ public enum AttributeName: String, CaseIterable, Sendable {
   case updateWindowDims = "update_window_dims"
   case insertedWindowDims = "inserted_window_dims"
   case scatterDims = "scatter_dims"
-  case operandBatchDims = "operand_batch_dims"
-  case indicesBatchDims = "indices_batch_dims"
   case distribution, stream
 
   /// The place in the printed order.

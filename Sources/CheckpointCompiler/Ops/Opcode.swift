@@ -16,12 +16,9 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
   // Reduction, contraction, windows, indexed access.
   case reduce, dotGeneral, convolution, reduceWindow, selectAndScatter, gather, scatter
-<<<<<<< HEAD
+  case dynamicSlice, dynamicUpdateSlice
   // Control flow.
   case `while`, `case`
-=======
-  case dynamicSlice, dynamicUpdateSlice
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
   // Structure.
   case call, fusion, noGrad, recompute, yield, `return`
 
@@ -79,13 +76,10 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .selectAndScatter: .selectAndScatter
     case .gather: .gather
     case .scatter: .scatter
-<<<<<<< HEAD
-    case .while: .while
-    case .case: .case
-=======
     case .dynamicSlice: .dynamicSlice
     case .dynamicUpdateSlice: .dynamicUpdateSlice
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
+    case .while: .while
+    case .case: .case
     case .call: .call
     case .fusion: .fusion
     case .noGrad: .noGrad

@@ -26,7 +26,6 @@ public struct CostModel: Sendable {
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 
-<<<<<<< HEAD
   /// Scales estimates by how the kernels of some functions that were measured compare with theirs.
   ///
   /// Plans of kernels that were measured are compared with plans of kernels that were not.
@@ -35,18 +34,16 @@ public struct CostModel: Sendable {
     var measured = 0.0
     var estimated = 0.0
     for function in functions {
-      for kernel in KernelOrder(function).kernels {
+      let order = KernelOrder(function)
+      for (kernel, isInPlace) in zip(order.kernels, function.windowUpdates(order)) {
         guard let time = measuredNs[kernelKey(kernel.op, in: function)] else { continue }
         measured += time
-        estimated += estimateNs(of: kernel, in: function)
+        estimated += estimateNs(of: kernel, in: function, isInPlace: isInPlace)
       }
     }
     if measured > 0, estimated > 0 { estimateScale = measured / estimated }
   }
 
-  /// The time of a kernel in nanoseconds.
-  func timeNs(of kernel: Kernel, in function: Function) -> Double {
-=======
   /// The times of all kernels in nanoseconds.
   func timesNs(of order: KernelOrder, in function: Function) -> [Double] {
     zip(order.kernels, function.windowUpdates(order)).map {
@@ -57,14 +54,13 @@ public struct CostModel: Sendable {
   /// The time of a kernel in nanoseconds; `isInPlace` says whether it changes windows of an operand
   /// where that lies.
   private func timeNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
     if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
       return measured
     }
-    return estimateNs(of: kernel, in: function) * estimateScale
+    return estimateNs(of: kernel, in: function, isInPlace: isInPlace) * estimateScale
   }
 
-  private func estimateNs(of kernel: Kernel, in function: Function) -> Double {
+  private func estimateNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
     var loopFlops = 0.0
     var contractionFlops = 0.0
     for op in function.opsOfKernel(kernel.op) {

@@ -4,17 +4,11 @@
 //             steps. Where an operand dies in the kernel, the result can take its place.
 // Rule        The kernel reads every element of the operand at the place of the result that it then
 //             writes, and not again later. For a kernel of loops that means: operand and result have
-<<<<<<< HEAD
 //             one type, of the shape of the loops or of those around the reduced dimensions; the
 //             operand reaches elementwise ops and reductions only, which all read at the place of the
 //             loops; and no pass over the reduced dimensions after the one that writes the result
-//             reads the operand. A `scatter` copies its operand before it does anything else.
-=======
-//             the dtype of each other and the shape of the loops; the operand reaches elementwise ops
-//             and reductions only, which all read at the place of the loops; and no pass over the
-//             reduced dimensions after the one that writes the result reads the operand. An op that
-//             changes windows of its operand copies it before it does anything else.
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
+//             reads the operand. An op that changes windows of its operand copies it before it does
+//             anything else.
 // Ask         Which value is read for the last time is a matter of the order, and not asked here:
 //             `RematProblem` decides it run by run, `StorageAssignment` for the order that was
 //             chosen, by the same rule: results in order, each over the first operand that allows it

@@ -1,18 +1,9 @@
 // Which results replace the argument they update in its own buffer, and the order that this needs.
 //
-<<<<<<< HEAD
 // A new parameter or state may be written over the old one if the kernel that makes it has read the old
 // one there before, and if no later kernel reads the old one. The first is the rule of
 // `InPlaceOutputs`. The second is a matter of the order: the kernel sinks below the readers before
 // planning, and the planner is told which kernels may not run after it.
-=======
-// A new parameter or state may be written over the old one if the kernel that makes it reads the old
-// one at the place that it writes only, and if no later kernel reads the old one. The first follows
-// from the kernel: every op from the argument to the result is elementwise, or the kernel changes
-// windows of the argument. The second is a matter of
-// the order: the kernel sinks below the readers before planning, and the planner is told which
-// kernels may not run after it.
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
 
 /// The updates of a function that can be done in place.
 struct InPlaceUpdates: Sendable {
@@ -59,12 +50,7 @@ struct InPlaceUpdates: Sendable {
       let argument = function.arguments[index].value
       // A value that is returned twice, or an old value that is returned, needs a buffer of its own.
       guard let kernel = kernelOf[value], timesReturned[value] == 1, timesReturned[argument] == nil,
-<<<<<<< HEAD
         mayOverwrite(argument, with: value, in: order.kernels[kernel])
-=======
-        changesWindows(function, order, kernel, argument)
-          || readsElementwise(function, order.kernels[kernel].op, argument)
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
       else { continue }
       updates.append(
         Update(
@@ -72,44 +58,6 @@ struct InPlaceUpdates: Sendable {
           readers: (readersOf[argument] ?? []).filter { $0 != kernel }))
     }
   }
-<<<<<<< HEAD
-=======
-
-  /// Whether a kernel gives an argument with some windows changed.
-  private func changesWindows(
-    _ function: Function, _ order: KernelOrder, _ kernel: Int, _ argument: ValueID
-  ) -> Bool {
-    let kernel = order.kernels[kernel]
-    return function.ops[kernel.op].opcode.updatesWindows
-      && function.inPlaceOutputs(of: kernel, order: order).contains {
-        kernel.reads[$0.input] == argument
-      }
-  }
-
-  /// Whether every op of a kernel that an argument reaches is elementwise.
-  private func readsElementwise(_ function: Function, _ op: OpID, _ argument: ValueID) -> Bool {
-    var reached: Set<ValueID> = [argument]
-    for inner in function.opsOfKernel(op) {
-      guard function.operands(of: inner).contains(where: { reached.contains($0) }) else { continue }
-      let opcode = function.ops[inner].opcode
-      guard opcode.isElementwise || opcode.isTerminator else { return false }
-      reached.formUnion(function.results(of: inner))
-    }
-    return !readsView(of: argument, function, op)
-  }
-
-  /// Whether a kernel reads the argument through a view, that is, by another index.
-
-  private func readsView(of argument: ValueID, _ function: Function, _ op: OpID) -> Bool {
-    function.opsOfKernel(op).contains { inner in
-      function.operands(of: inner).contains { operand in
-        guard let definition = function.definingOp(of: operand) else { return false }
-        return function.ops[definition].opcode == .reshape
-          && function.operands(of: definition).first == argument
-      }
-    }
-  }
->>>>>>> 66299e9fb004c2305958c3cdc3e183b7c2ca1ca6
 }
 
 /// The function with every updating kernel below the last reader of what it overwrites, and with the
