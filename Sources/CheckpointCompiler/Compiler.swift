@@ -83,6 +83,23 @@ public struct Compiler: Sendable {
     return compilation
   }
 
+  /// Compiles a module up to the last stage of the options.
+  ///
+  /// - Parameters:
+  ///   - module: The functions.
+  ///   - sources: The texts that their locations refer to.
+  /// - Returns: The results of all stages.
+  /// - Throws: Every error of the graph, a budget that cannot be met, or a defect of ckc.
+  public func compile(
+    _ module: Module, sources: SourceMap = SourceMap()
+  ) throws(CompileError) -> Compilation {
+    var watch = Stopwatch()
+    var compilation = Compilation(options: options, sources: sources, module: module)
+    try run(&compilation, &watch)
+    compilation.seconds = watch.laps
+    return compilation
+  }
+
   private func run(
     _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
