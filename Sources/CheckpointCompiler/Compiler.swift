@@ -58,7 +58,7 @@ public struct Compiler: Sendable {
   /// A compiler with the given options.
   public init(options: CompileOptions = CompileOptions()) { self.options = options }
 
-  /// Compiles a text up to the last stage of the options.
+  /// Compiles a text, IR or StableHLO, up to the last stage of the options.
   ///
   /// `sources` gets the text and the layers, so that the diagnostics of an error can be rendered;
   /// `fileName` is the name that they show.
@@ -71,7 +71,8 @@ public struct Compiler: Sendable {
     var watch = Stopwatch()
     let module: Module
     do {
-      module = try parseModule(text, name: fileName, sources: &sources, entry: options.entry)
+      module = try readGraph(
+        text, name: fileName, sources: &sources, entry: options.entry, roles: options.roles)
     } catch {
       throw .input(error)
     }

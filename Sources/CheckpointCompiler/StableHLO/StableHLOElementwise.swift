@@ -69,7 +69,9 @@ extension StableHLOFunctionImporter {
       operands[0] = broadcast(operands[0], to: type.shape, at: place)
     case "clamp":
       try require(operands.count == 3, op, "has three operands")
-      for index in [0, 2] { operands[index] = broadcast(operands[index], to: type.shape, at: place) }
+      for index in [0, 2] {
+        operands[index] = broadcast(operands[index], to: type.shape, at: place)
+      }
     case "reduce_precision":
       let exponent = try requiredInt("exponent_bits", of: op)
       let mantissa = try requiredInt("mantissa_bits", of: op)

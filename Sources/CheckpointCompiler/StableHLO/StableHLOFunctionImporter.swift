@@ -260,8 +260,6 @@ struct StableHLOFunctionImporter {
     case "stablehlo.scatter": return try importScatter(op, operands, types, names)
     case "stablehlo.sort": return try importSort(op, operands, types, names)
     case "stablehlo.map": return try importMap(op, operands, types)
-    case "stablehlo.rng_bit_generator":
-      return try importRandomBits(op, operands, types, names)
     case "chlo.top_k": return try importTopK(op, operands, types, names)
     default: break
     }
@@ -299,12 +297,15 @@ struct StableHLOFunctionImporter {
 
   // MARK: Attributes
 
-  /// The list of integers of an attribute: `[…]`, `array<…>` or `dense<…>`.
+  /// The integers of an attribute: `[…]`, `[[…], …]` of pairs, `array<…>` or `dense<…>`.
   func integers(
     _ name: String, of op: MLIROperation
   ) throws(Diagnostic) -> [Int]? {
     guard let attribute = op.attributes.first(where: { $0.name == name }) else { return nil }
     if let list = attribute.value.integers { return list }
+    if case .list(let elements) = attribute.value, let pairs = elements.pairedIntegers {
+      return pairs
+    }
     if case .elements(let elements) = attribute.value,
       let list = context.module.integers(elements)
     {

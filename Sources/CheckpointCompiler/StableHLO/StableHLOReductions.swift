@@ -163,14 +163,15 @@ extension StableHLOFunctionImporter {
     _ op: MLIROperation
   ) throws(Diagnostic) -> [(String, SyntaxExpression)] {
     let padding = try integers("padding", of: op)
-    return present([
-      ("window", try requiredIntegers("window_dimensions", of: op), true),
-      ("strides", try integers("window_strides", of: op), false),
-      ("low", padding?.everySecond(from: 0), false),
-      ("high", padding?.everySecond(from: 1), false),
-      ("base_dilation", try integers("base_dilations", of: op), false),
-      ("window_dilation", try integers("window_dilations", of: op), false),
-    ], at: op.location)
+    return present(
+      [
+        ("window", try requiredIntegers("window_dimensions", of: op), true),
+        ("strides", try integers("window_strides", of: op), false),
+        ("low", padding?.everySecond(from: 0), false),
+        ("high", padding?.everySecond(from: 1), false),
+        ("base_dilation", try integers("base_dilations", of: op), false),
+        ("window_dilation", try integers("window_dilations", of: op), false),
+      ], at: op.location)
   }
 
   mutating func importReduceWindow(
@@ -252,19 +253,21 @@ extension StableHLOFunctionImporter {
     let count = types.count
     let region = try require(op.regions.first, of: op, arguments: 2 * count)
     try require(
-      operands.count == 2 * count + 1 && count > 0, op, "has updates for every operand, and indices")
+      operands.count == 2 * count + 1 && count > 0, op, "has updates for every operand, and indices"
+    )
     guard let numbers = op["scatter_dimension_numbers"] else {
       throw missing("scatter_dimension_numbers", of: op)
     }
     let place = op.location
     let attributes =
-      present([
-        ("update_window_dims", numbers["update_window_dims"]?.integers, false),
-        ("inserted_window_dims", numbers["inserted_window_dims"]?.integers, false),
-        ("operand_batch_dims", numbers["input_batching_dims"]?.integers, false),
-        ("indices_batch_dims", numbers["scatter_indices_batching_dims"]?.integers, false),
-        ("scatter_dims", numbers["scatter_dims_to_operand_dims"]?.integers, true),
-      ], at: place) + [("index_vector_dim", .int(numbers["index_vector_dim"]?.int ?? 0))]
+      present(
+        [
+          ("update_window_dims", numbers["update_window_dims"]?.integers, false),
+          ("inserted_window_dims", numbers["inserted_window_dims"]?.integers, false),
+          ("operand_batch_dims", numbers["input_batching_dims"]?.integers, false),
+          ("indices_batch_dims", numbers["scatter_indices_batching_dims"]?.integers, false),
+          ("scatter_dims", numbers["scatter_dims_to_operand_dims"]?.integers, true),
+        ], at: place) + [("index_vector_dim", .int(numbers["index_vector_dim"]?.int ?? 0))]
     if count == 1, let kind = StableHLOFunctionImporter.scatterKind(of: region, types[0].dtype) {
       return append(
         "scatter", operands, [("kind", .word(kind, at: place))] + attributes, types: types,

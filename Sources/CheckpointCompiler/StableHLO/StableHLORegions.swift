@@ -67,9 +67,10 @@ extension StableHLOFunctionImporter {
         key.name, index: key.index, called: value.name, type: value.type, at: op.location,
         to: &function)
     }
-    let used = Set(StableHLOFunctionImporter.captures(of: [region]).map {
-      Key(name: $0.name, index: $0.index)
-    })
+    let used = Set(
+      StableHLOFunctionImporter.captures(of: [region]).map {
+        Key(name: $0.name, index: $0.index)
+      })
     for (key, value) in captures.constants where used.contains(key) {
       guard let data = value.constant else { continue }
       let copy = inner.appendConstant(
@@ -114,14 +115,15 @@ extension StableHLOFunctionImporter {
   ) throws(Diagnostic) -> [ImportedValue] {
     guard let callee = op["callee"]?.symbol else { throw missing("callee", of: op) }
     return append(
-      "call", operands, types: types, names: names, callee: try context.functionName(of: callee, op),
+      "call", operands, types: types, names: names,
+      callee: try context.functionName(of: callee, op),
       at: op.location)
   }
 
   /// A composite: the op that it names where there is one, else its decomposition.
   mutating func importComposite(
     _ op: MLIROperation, _ operands: [ImportedValue], _ types: [TensorType], _ names: [String]
-  ) throws(Diagnostic) -> [ImportedValue] {
+  ) throws(Diagnostic) -> [ImportedValue]? {
     guard let name = op["name"]?.string else { throw missing("name", of: op) }
     var inner = op
     inner.name = name

@@ -95,7 +95,9 @@ struct StableHLOEntry {
       return
     }
     let found = try positions(of: loss, among: names, "result")
-    guard found.count == 1 else { throw error("'\(loss)' names \(found.count) results; one is the loss") }
+    guard found.count == 1 else {
+      throw error("'\(loss)' names \(found.count) results; one is the loss")
+    }
     let type = returned[found[0]].type
     guard type.shape.isEmpty, type.dtype.isFloatingPoint else {
       throw error("the loss is a floating-point scalar, and result \(found[0]) is \(type)")
@@ -113,7 +115,9 @@ struct StableHLOEntry {
   ) throws(Diagnostic) -> [Int] {
     if !word.isEmpty {
       let plain = StableHLONames.sanitized(word)
-      let matches = names.indices.filter { names[$0] == word || names[$0] == plain && !plain.isEmpty }
+      let matches = names.indices.filter {
+        names[$0] == word || names[$0] == plain && !plain.isEmpty
+      }
       if !matches.isEmpty { return matches }
       if word.hasSuffix("*") {
         let prefix = String(word.dropLast())

@@ -41,14 +41,15 @@ extension StableHLOFunctionImporter {
       let sizes = try list("slice_sizes", of: op, operand: isDynamic ? operands[2] : nil)
       return appendOne(
         "gather", Array(operands[..<2]),
-        present([
-          ("offset_dims", numbers["offset_dims"]?.integers, false),
-          ("collapsed_slice_dims", numbers["collapsed_slice_dims"]?.integers, false),
-          ("operand_batch_dims", numbers["operand_batching_dims"]?.integers, false),
-          ("indices_batch_dims", numbers["start_indices_batching_dims"]?.integers, false),
-          ("start_index_map", numbers["start_index_map"]?.integers, true),
-          ("slice_sizes", sizes, true),
-        ], at: place) + [("index_vector_dim", .int(numbers["index_vector_dim"]?.int ?? 0))],
+        present(
+          [
+            ("offset_dims", numbers["offset_dims"]?.integers, false),
+            ("collapsed_slice_dims", numbers["collapsed_slice_dims"]?.integers, false),
+            ("operand_batch_dims", numbers["operand_batching_dims"]?.integers, false),
+            ("indices_batch_dims", numbers["start_indices_batching_dims"]?.integers, false),
+            ("start_index_map", numbers["start_index_map"]?.integers, true),
+            ("slice_sizes", sizes, true),
+          ], at: place) + [("index_vector_dim", .int(numbers["index_vector_dim"]?.int ?? 0))],
         type: type, called: called, at: place)
     case "stablehlo.dynamic_slice":
       let sizes = try requiredIntegers("slice_sizes", of: op)
@@ -89,19 +90,18 @@ extension StableHLOFunctionImporter {
           + "fewer than 10 spatial dimensions", at: place)
     }
     let padding = try integers("padding", of: op)
-    var flat = padding
-    if padding == nil, case .list(let pairs)? = op["padding"] { flat = pairs.pairedIntegers }
     var attributes: [(String, SyntaxExpression)] = [
       ("dim_numbers", .string("\(lhs)_\(rhs)->\(result)"))
     ]
-    attributes += present([
-      ("strides", try integers("window_strides", of: op), false),
-      ("low", flat.map { $0.everySecond(from: 0) }, false),
-      ("high", flat.map { $0.everySecond(from: 1) }, false),
-      ("lhs_dilation", try integers("lhs_dilation", of: op), false),
-      ("rhs_dilation", try integers("rhs_dilation", of: op), false),
-      ("window_reversal", try integers("window_reversal", of: op), false),
-    ], at: place)
+    attributes += present(
+      [
+        ("strides", try integers("window_strides", of: op), false),
+        ("low", padding.map { $0.everySecond(from: 0) }, false),
+        ("high", padding.map { $0.everySecond(from: 1) }, false),
+        ("lhs_dilation", try integers("lhs_dilation", of: op), false),
+        ("rhs_dilation", try integers("rhs_dilation", of: op), false),
+        ("window_reversal", try integers("window_reversal", of: op), false),
+      ], at: place)
     for (name, source) in [
       ("feature_groups", "feature_group_count"), ("batch_groups", "batch_group_count"),
     ] {

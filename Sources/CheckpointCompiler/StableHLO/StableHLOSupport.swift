@@ -2,8 +2,6 @@
 
 /// Looks a module over for what cannot be imported.
 struct StableHLOSupport {
-  /// The layers that `rng_bit_generator` becomes.
-  static let randomLayers: Set<String> = ["threefry", "philox"]
   /// As many problems as are told one by one.
   private static let countMax = 200
 
@@ -19,7 +17,7 @@ struct StableHLOSupport {
     "stablehlo.case": "case", "stablehlo.if": "case", "stablehlo.reduce": nil,
     "stablehlo.reduce_window": nil, "stablehlo.select_and_scatter": nil,
     "stablehlo.scatter": nil, "stablehlo.sort": "sort", "stablehlo.map": nil,
-    "stablehlo.rng_bit_generator": nil, "chlo.top_k": "sort",
+    "chlo.top_k": "sort",
     "stablehlo.iota": nil, "stablehlo.dynamic_iota": nil, "stablehlo.broadcast_in_dim": nil,
     "stablehlo.dynamic_broadcast_in_dim": nil, "stablehlo.broadcast": nil,
     "stablehlo.reshape": nil, "stablehlo.dynamic_reshape": nil, "stablehlo.transpose": nil,
@@ -91,7 +89,8 @@ struct StableHLOSupport {
     for op in body {
       if let problem = problem(with: op) {
         found.append(Diagnostic(problem, at: op.location))
-      } else if let problem = op.resultTypes.lazy.compactMap(StableHLOSupport.problem(with:)).first {
+      } else if let problem = op.resultTypes.lazy.compactMap(StableHLOSupport.problem(with:)).first
+      {
         found.append(Diagnostic(problem, at: op.location))
       }
       visit(op.attributes, &found)
