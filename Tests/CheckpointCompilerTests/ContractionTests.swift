@@ -338,7 +338,8 @@ private func randomConvolution(
       .init(first: .f16, second: .f16, result: .f32),
       .init(first: .f32, second: .bf16, result: .f32),
       .init(first: .bf16, second: .f32, result: .f64),
-      .init(first: .ui8, second: .ui8, result: .i32),
+      .init(first: .i8, second: .i8, result: .i32),
+      .init(first: .ui8, second: .ui16, result: .ui64),
       .init(first: .i32, second: .ui8, result: .i64),
     ]
     let cases = try (0..<48).map { number in

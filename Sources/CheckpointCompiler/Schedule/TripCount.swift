@@ -55,9 +55,12 @@ extension Function {
     default: break
     }
     guard let step else { return nil }
+    let dtype = type(of: operands[counter]).dtype
+    // Counters of 2^63 and more are not followed.
+    let top = dtype == .ui64 ? Int64.max : dtype.greatestInteger
+    guard start >= dtype.leastInteger, limit >= dtype.leastInteger else { return nil }
     return trips(
-      from: start, by: step, while: direction, limit,
-      range: type(of: operands[counter]).dtype.integerRange)
+      from: start, by: step, while: direction, limit, range: dtype.leastInteger...top)
   }
 
   /// What a scalar comes from.
