@@ -60,7 +60,9 @@ struct InPlaceUpdates: Sendable {
     for inner in function.opsOfKernel(op) {
       guard function.operands(of: inner).contains(where: { reached.contains($0) }) else { continue }
       let opcode = function.ops[inner].opcode
-      guard opcode.isElementwise || opcode.isTerminator else { return false }
+      guard opcode.isElementwise && !function.isIndexing(inner) || opcode.isTerminator else {
+        return false
+      }
       reached.formUnion(function.results(of: inner))
     }
     return !readsView(of: argument, function, op)
