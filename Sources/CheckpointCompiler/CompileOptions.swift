@@ -10,6 +10,14 @@ public enum Budget: Sendable, Hashable {
   case percent(Double)
   /// The least that the planner can reach.
   case minimum
+
+  /// A percentage of some bytes: more than all of them is all of them, and what is negative or no
+  /// number is nothing.
+  public static func bytes(percent: Double, of total: Int) -> Int {
+    guard percent > 0 else { return 0 }
+    // 90 % of 1000 is 900, whatever 0.9 is in binary.
+    return percent >= 100 ? total : Int(Double(total) * percent / 100 + 1e-3)
+  }
 }
 
 /// A decision about one value that the user takes out of the planner's hands.
@@ -48,6 +56,8 @@ public enum Stage: String, CaseIterable, Sendable {
 public struct CompileOptions: Sendable {
   /// The function to compile; by default `@main`, or the only one that no other calls.
   public var entry: String?
+  /// What arguments and results of a StableHLO graph are; IR says it itself.
+  public var roles = GraphRoles()
   /// The prefix of emitted names; by default the name of the function.
   public var name: String?
   /// The machine to emit for.

@@ -58,7 +58,7 @@ public struct Compiler: Sendable {
   /// A compiler with the given options.
   public init(options: CompileOptions = CompileOptions()) { self.options = options }
 
-  /// Compiles a text up to the last stage of the options.
+  /// Compiles a text, IR or StableHLO, up to the last stage of the options.
   ///
   /// `sources` gets the text and the layers, so that the diagnostics of an error can be rendered;
   /// `fileName` is the name that they show.
@@ -71,13 +71,31 @@ public struct Compiler: Sendable {
     var watch = Stopwatch()
     let module: Module
     do {
-      module = try parseModule(text, name: fileName, sources: &sources, entry: options.entry)
+      module = try readGraph(
+        text, name: fileName, sources: &sources, entry: options.entry, roles: options.roles)
     } catch {
       throw .input(error)
     }
     watch.lap("parse")
     var compilation = Compilation(options: options, sources: sources, module: module)
     defer { sources = compilation.sources }
+    try run(&compilation, &watch)
+    compilation.seconds = watch.laps
+    return compilation
+  }
+
+  /// Compiles a module up to the last stage of the options.
+  ///
+  /// - Parameters:
+  ///   - module: The functions.
+  ///   - sources: The texts that their locations refer to.
+  /// - Returns: The results of all stages.
+  /// - Throws: Every error of the graph, a budget that cannot be met, or a defect of ckc.
+  public func compile(
+    _ module: Module, sources: SourceMap = SourceMap()
+  ) throws(CompileError) -> Compilation {
+    var watch = Stopwatch()
+    var compilation = Compilation(options: options, sources: sources, module: module)
     try run(&compilation, &watch)
     compilation.seconds = watch.laps
     return compilation
@@ -95,14 +113,17 @@ public struct Compiler: Sendable {
     guard options.lastStage != .differentiated else { return }
 
     // A plan is taken as it stands. Elsewhere fusions are dissolved and made anew.
-    let fusionErrors = step.isPlanned ? step.fusionErrors() : step.nestedFusionErrors()
+    let fusionErrors = (step.callees + [step]).flatMap {
+      step.isPlanned ? $0.fusionErrors() : $0.nestedFusionErrors()
+    }
     if !fusionErrors.isEmpty { throw .input(DiagnosticList(fusionErrors)) }
     if step.isPlanned {
       compilation.simplified = step
       compilation.grouped = step
       compilation.remarks += Compiler.ignoredByPlannedText(options)
       guard options.lastStage != .simplified, options.lastStage != .kernels else { return }
-      try takePlan(of: copyingUpdates(step), &compilation, &watch)
+      let ready = try withRoutines(step, options: options, isTaken: true)
+      try takePlan(of: copyingUpdates(ready), &compilation, &watch)
     } else {
       let simplified = CheckpointCompiler.simplified(step) { pass, function in
         if options.keepsPasses { compilation.passes.append((pass, function)) }
@@ -110,12 +131,15 @@ public struct Compiler: Sendable {
       compilation.simplified = simplified
       watch.lap("simplify")
       guard options.lastStage != .simplified else { return }
-      // What is pinned is stored, and a strategy by name plans what everybody would.
+      // A strategy by name plans what everybody would; a saved plan may be one of any variant.
       let hasVariants =
-        options.strategy == .auto && options.pins.isEmpty && options.lastStage != .kernels
+        options.lastStage != .kernels && (options.strategy == .auto || options.plan != nil)
+      let pinned = Set(options.pins.map(\.value))
+      let ready = try withRoutines(simplified, options: options, isTaken: false)
       let variants =
         (hasVariants
-        ? kernelVariants(of: simplified, target: options.target) : [grouped(simplified)])
+        ? kernelVariants(of: ready, storing: pinned, target: options.target)
+        : [grouped(ready)])
         .map(sinkingUpdates)
       compilation.grouped = variants[0]
       watch.lap("group")
@@ -163,7 +187,8 @@ public struct Compiler: Sendable {
   ) throws(CompileError) {
     var priced: [PricedFunction] = []
     do {
-      let costs = CostModel(target: options.target, measuredNs: options.measuredNs)
+      var costs = CostModel(target: options.target, measuredNs: options.measuredNs)
+      costs.calibrate(by: variants)
       for variant in variants {
         priced.append(try CheckpointCompiler.priced(variant, costs: costs))
       }
@@ -177,7 +202,7 @@ public struct Compiler: Sendable {
     case .unlimited, .minimum: break
     case .bytes(let bytes): compilation.budgetBytes = bytes
     case .percent(let percent):
-      compilation.budgetBytes = Compiler.bytes(percent, of: planner.keepAll.arenaBytes)
+      compilation.budgetBytes = Budget.bytes(percent: percent, of: planner.keepAll.arenaBytes)
     }
     if let saved = options.plan {
       let (variant, order) = try saved.order(forOneOf: priced)
@@ -205,19 +230,13 @@ public struct Compiler: Sendable {
     watch.lap("plan")
   }
 
-  /// A percentage of an arena; more than all of it is as good as all of it, and what is negative or no
-  /// number is nothing.
-  private static func bytes(_ percent: Double, of arenaBytes: Int) -> Int {
-    percent > 0 ? Int(Double(arenaBytes) * min(percent, 100) / 100) : 0
-  }
-
   /// Takes the order of a text that holds `no_grad` or `recompute` regions as the plan.
   private func takePlan(
     of step: Function, _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
     let order = KernelOrder(step)
     let costs = CostModel(target: options.target, measuredNs: options.measuredNs)
-    let costNs = order.kernels.reduce(0.0) { $0 + costs.timeNs(of: $1, in: step) }
+    let costNs = costs.timesNs(of: order, in: step).reduce(0, +)
     let planned = try Planner.place(
       step, computations: Array(order.kernels.indices), costNs: costNs, target: options.target,
       effort: options.effort, capacityBytes: nil)

@@ -183,7 +183,7 @@ struct Planner: Sendable {
     var place = plans.lastIndex { $0.peakBytes <= budgetBytes }
     for attempt in 0..<Planner.packingsMax {
       guard let index = place else { break }
-      let candidate = try step(plans[index], capacityBytes: budgetBytes)
+      let candidate = try step(plans[index], capacityBytes: plans[index].peakBytes)
       if candidate.arenaBytes <= budgetBytes {
         return (candidate, solution(plans[index], within: budgetBytes))
       }
@@ -207,10 +207,10 @@ struct Planner: Sendable {
     return (try step(solution.schedule.computations), solution)
   }
 
-  /// The smallest step of at most a cost.
+  /// The smallest step of at most a cost; nil where every plan costs more.
   mutating func smallestStep(
     costing costMax: Double, within budgetBytes: Int?
-  ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult) {
+  ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)? {
     let plans = plans(upTo: min(budgetBytes ?? .max, keepAllPeakBytes))
     var best: (step: PlannedStep, plan: PlanArchive.Plan)?
     for plan in plans.drop(while: { $0.cost > costMax * (1 + 1e-12) }).prefix(Planner.packingsMax)
@@ -221,8 +221,8 @@ struct Planner: Sendable {
     if let best, best.step.arenaBytes <= budgetBytes ?? .max {
       return (best.step, solution(best.plan, within: budgetBytes))
     }
-    let needed = if let best { best.step } else { try keepAll() }
-    throw .budget(budgetError(budgetBytes ?? 0, needed, isMinimum: false))
+    guard let budgetBytes, let best else { return nil }
+    throw .budget(budgetError(budgetBytes, best.step, isMinimum: false))
   }
 
   /// The step of a strategy that does not search.
@@ -233,7 +233,8 @@ struct Planner: Sendable {
     for _ in 0..<Planner.packingsMax {
       let solution = solve(strategy, budgetBytes: solverBudget, maxOverhead: maxOverhead)
       if solution.status == .infeasible { break }
-      let candidate = try step(solution.schedule.computations, capacityBytes: budgetBytes)
+      let candidate = try step(
+        solution.schedule.computations, capacityBytes: solution.peakBytes)
       guard let budgetBytes, candidate.arenaBytes > budgetBytes else {
         return (candidate, solution)
       }

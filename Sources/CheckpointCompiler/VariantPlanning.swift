@@ -104,7 +104,7 @@ struct VariantPlanner: Sendable {
   /// The best of the steps that the variants give: by predicted time, or by the arena.
   private mutating func best(
     byCost: Bool,
-    _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)
+    _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)?
   ) throws(CompileError) -> PlanChoice {
     func rank(_ step: PlannedStep) -> (Double, Double) {
       let (time, bytes) = (step.costNs, Double(step.arenaBytes))
@@ -116,7 +116,7 @@ struct VariantPlanner: Sendable {
     var bound = Double.infinity
     for index in planners.indices {
       do throws(CompileError) {
-        let (step, solution) = try answer(&planners[index])
+        guard let (step, solution) = try answer(&planners[index]) else { continue }
         bound = min(bound, solution.lowerBound)
         if let rival = best?.step, rank(step) >= rank(rival) { continue }
         best = PlanChoice(step: step, solution: solution, priced: planners[index].priced)
@@ -130,7 +130,21 @@ struct VariantPlanner: Sendable {
       best.solution.lowerBound = bound
       return best
     }
-    throw .budget(refusal!)
+    guard let refusal else { throw .input(DiagnosticList([try tooSlow()])) }
+    throw .budget(refusal)
+  }
+
+  /// The refusal of a largest overhead that no plan keeps to.
+  private mutating func tooSlow() throws(CompileError) -> Diagnostic {
+    var fastest = Double.infinity
+    for index in planners.indices {
+      let plans = planners[index].plans(upTo: planners[index].keepAllPeakBytes)
+      fastest = plans.reduce(fastest) { min($0, $1.cost) }
+    }
+    let overhead = max(0, fastest / max(1, keepAll.costNs) - 1)
+    return Diagnostic(
+      "no plan is as fast as asked: the fastest that was found is \(describePercent(overhead)) "
+        + "slower than keeping everything")
   }
 }
 

@@ -3,9 +3,9 @@
 import CheckpointCompiler
 
 extension ProgramGenerator {
-  private func count(_ shape: [Int]) -> Int { shape.reduce(1, *) }
+  func count(_ shape: [Int]) -> Int { shape.reduce(1, *) }
 
-  private mutating func pickAny() -> PoolValue { pickValue { _ in true }! }
+  mutating func pickAny() -> PoolValue { pickValue { _ in true }! }
 
   mutating func broadcast() {
     let x = pickAny()
@@ -237,79 +237,5 @@ extension ProgramGenerator {
         .windowDilation: .ints(windowDilation),
       ],
       bound: kind == "add" ? x.bound * Double(count(window)) : x.bound, isExact: kind != "add")
-  }
-
-  /// Positions `0..<rank` split into `count` of them, ascending, and the rest.
-  private mutating func positions(_ count: Int, of rank: Int) -> [Int] {
-    Array(shuffled(Array(0..<rank)).prefix(count)).sorted()
-  }
-
-  /// Index vectors: their batch shape and where the vector dimension is.
-  private mutating func indices(
-    length: Int
-  ) -> (value: PoolValue, batch: [Int], vectorDim: Int) {
-    let batch = (0..<number(0...2)).map { _ in number(1...4) }
-    var vectorDim = number(0...batch.count)
-    var shape = batch
-    if length == 1, chance(1, of: 2) {
-      vectorDim = batch.count
-    } else {
-      shape.insert(length, at: vectorDim)
-    }
-    let type = TensorType(pick([.i32, .i32, .i64, .ui32, .ui8]), shape)
-    return (fetch(type), batch, vectorDim)
-  }
-
-  mutating func gather() {
-    let x = bounded(pickAny())
-    let shape = x.type.shape
-    guard !shape.isEmpty else { return }
-    let map = Array(shuffled(Array(shape.indices)).prefix(number(1...shape.count)))
-    let sizes = shape.map { chance(1, of: 2) ? 1 : number(1...$0) }
-    let collapsed = subset(shape.indices.filter { sizes[$0] == 1 })
-    let (indices, batch, vectorDim) = indices(length: map.count)
-    let kept = shape.count - collapsed.count
-    guard count(batch) * count(sizes) <= ProgramGenerator.elementCountMax,
-      batch.count + kept <= 6
-    else { return }
-    emit(
-      .gather, [x, indices],
-      [
-        .offsetDims: .ints(positions(kept, of: kept + batch.count)),
-        .collapsedSliceDims: .ints(collapsed), .startIndexMap: .ints(map),
-        .indexVectorDim: .int(vectorDim), .sliceSizes: .ints(sizes),
-      ], bound: x.bound)
-  }
-
-  mutating func scatter() {
-    let x = bounded(pickAny())
-    let shape = x.type.shape
-    guard !shape.isEmpty, x.type.dtype != .i1 else { return }
-    let dims = Array(shuffled(Array(shape.indices)).prefix(number(1...shape.count)))
-    let inserted = subset(Array(shape.indices))
-    let windows = shape.indices.filter { !inserted.contains($0) }.map { number(1...shape[$0]) }
-    let (indices, batch, vectorDim) = indices(length: dims.count)
-    let rank = windows.count + batch.count
-    let windowDims = positions(windows.count, of: rank)
-    var rest = batch[...]
-    var sizes = windows[...]
-    let updateShape = (0..<rank).map {
-      windowDims.contains($0) ? sizes.removeFirst() : rest.removeFirst()
-    }
-    guard rank <= 6, count(updateShape) <= ProgramGenerator.elementCountMax else { return }
-    let kind = pick(["add", "add", "set", "max", "min"])
-    let jumps = kind == "max" || kind == "min"
-    let updates = fetch(x.type.with(shape: updateShape), exact: jumps)
-    guard !jumps || x.isExact && !x.isActive && !updates.isActive else { return }
-    let bound =
-      kind == "add"
-      ? x.bound + updates.bound * Double(count(batch)) : max(x.bound, updates.bound)
-    emit(
-      .scatter, [x, indices, updates],
-      [
-        .kind: .symbol(kind), .updateWindowDims: .ints(windowDims),
-        .insertedWindowDims: .ints(inserted), .scatterDims: .ints(dims),
-        .indexVectorDim: .int(vectorDim),
-      ], bound: bound, isExact: kind != "add")
   }
 }

@@ -28,8 +28,9 @@ struct PlanBenchArguments {
         budgets = []
         for part in (rest.popFirst() ?? "").split(separator: ",", omittingEmptySubsequences: false)
         {
-          guard let fraction = Double(part), fraction > 0, fraction.isFinite else {
-            throw BenchError(message: "--budgets takes fractions such as 0.9,0.5, not '\(part)'")
+          guard let fraction = Double(part), fraction > 0, fraction <= 1 else {
+            throw BenchError(
+              message: "--budgets takes fractions of at most 1, such as 0.9,0.5, not '\(part)'")
           }
           budgets.append(fraction)
         }

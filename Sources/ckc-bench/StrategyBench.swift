@@ -8,9 +8,7 @@ enum StrategyBench {
   /// Prints the tables; false if the checker refused a plan.
   static func run(_ arguments: PlanBenchArguments) throws(BenchError) -> Bool {
     var isSound = true
-    for path in arguments.paths {
-      let problem = try PlanBench.read(path)
-      let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    for (name, problem) in try PlanBench.problems(arguments) {
       var options = SolveOptions(order: arguments.order)
       options.setTimeLimit(seconds: arguments.seconds)
       print(

@@ -52,6 +52,28 @@ import Testing
     #expect(table.contains("%s5, written over %"))
   }
 
+  /// A state whose old value a later pass of the kernel reads is not overwritten in an earlier one;
+  /// running statistics, of the shape of the loops around the pass, are.
+  @Test(arguments: [("%t", 4096), ("%g2", 0)])
+  func updatesBesideReductions(factor: String, arenaBytes: Int) throws {
+    let text = """
+      func @main(%x: f32[64,16], %g: f32[64,16], state %b: f32[64,16], state %m: f32[64]) -> (
+          %d: f32[64,16], update(%b) %n: f32[64,16], update(%m) %m2: f32[64]) {
+        %t = multiply %b, 2.0
+        %g2 = multiply %g, 3.0
+        %n = subtract %t, %g2
+        %r = reduce %x {kind = add, dims = [1]}
+        %rb = broadcast_in_dim %r {dims = [0]} : f32[64,16]
+        %d = multiply %rb, \(factor)
+        %a = multiply %m, 0.9
+        %m2 = add %a, %r
+        return %d, %n, %m2
+      }
+      """
+    let step = try #require(compile(text, CompileOptions(lastStage: .memory)).step)
+    #expect(step.arenaBytes == arenaBytes)
+  }
+
   /// Memory that one kernel both reads and writes has one parameter, so that none of two restricted
   /// pointers to it is used beside the other.
   @Test(arguments: RandomProgramTests.seeds)
@@ -59,7 +81,8 @@ import Testing
     let compilation = try compile(RandomProgram(seed: seed).text, CompileOptions())
     let program = try #require(compilation.program)
     for call in program.calls {
-      let buffers = program.functions[call.function].buffers
+      guard case .kernel(let number) = call.work else { continue }
+      let buffers = program.functions[number].buffers
       for (place, buffer) in zip(call.buffers, buffers) where buffer.isWritten {
         #expect(call.buffers.count { $0 == place } == 1)
       }
@@ -82,12 +105,14 @@ import Testing
       }
       """
     let program = try #require(compile(text, CompileOptions()).program)
-    let maps = program.calls.filter {
-      if case .loops = program.functions[$0.function].body { true } else { false }
+    let maps = program.calls.compactMap { call -> (call: KernelCall, bufferCount: Int)? in
+      guard case .kernel(let number) = call.work, case .loops = program.functions[number].body
+      else { return nil }
+      return (call, program.functions[number].buffers.count)
     }
-    #expect(maps.map(\.name) == ["a", "b"])
-    #expect(maps.map { program.functions[$0.function].buffers.count } == [1, 2])
-    #expect(maps.map(\.written.count) == [0, 1])
+    #expect(maps.map(\.call.name) == ["a", "b"])
+    #expect(maps.map(\.bufferCount) == [1, 2])
+    #expect(maps.map(\.call.written.count) == [0, 1])
   }
 
   // MARK: The checker

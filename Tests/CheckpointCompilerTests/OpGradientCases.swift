@@ -469,11 +469,54 @@ extension GradientTests {
             %i = constant [[4, 1], [1, 3]] : i32[2,2]
             %y = gather %x, %i {offset_dims = [0], collapsed_slice_dims = [0, 1], start_index_map = [1, 0], slice_sizes = [1, 1, 2]}
             """, shape: [2, 2]),
+        GradientCase(
+          arguments: "param %x: f32[3,2,4]",
+          body: """
+            %i = constant [[[1, 3, 9], [0, 0, 2]]] : ui8[1,2,3]
+            %b = broadcast_in_dim %i {dims = [0, 1, 2]} : ui8[3,2,3]
+            %y = gather %x, %b {collapsed_slice_dims = [2], start_index_map = [2], index_vector_dim = 3, slice_sizes = [1, 1, 1], operand_batch_dims = [0, 1], indices_batch_dims = [0, 1]}
+            """, shape: [3, 2, 3]),
+      ]
+    ),
+    (
+      .dynamicSlice,
+      [
+        GradientCase(
+          arguments: "param %x: f32[4,5]",
+          body: """
+            %i = constant 1 : i32
+            %j = constant 9 : i32
+            %y = dynamic_slice %x, %i, %j {slice_sizes = [2, 3]}
+            """, shape: [2, 3])
+      ]
+    ),
+    (
+      .dynamicUpdateSlice,
+      [
+        GradientCase(
+          arguments: "param %x: f32[4,5], param %u: f32[2,3]",
+          body: """
+            %i = constant -1 : i32
+            %j = constant 1 : i32
+            %y = dynamic_update_slice %x, %u, %i, %j
+            """, shape: [4, 5])
       ]
     ),
     (
       .scatter,
       [
+        GradientCase(
+          arguments: "param %x: f32[2,4], param %u: f32[3,2,2]",
+          body: """
+            %i = constant [[0, 1], [3, 2], [0, 0]] : i64[3,2]
+            %y = scatter %x, %i, %u {kind = add, update_window_dims = [2], scatter_dims = [1], index_vector_dim = 2, operand_batch_dims = [0], indices_batch_dims = [1]}
+            """, shape: [2, 4]),
+        GradientCase(
+          arguments: "param %x: f32[2,4], param %u: f32[3,2,2]",
+          body: """
+            %i = constant [[0, 1], [3, 2], [0, 0]] : i64[3,2]
+            %y = scatter %x, %i, %u {kind = set, update_window_dims = [2], scatter_dims = [1], index_vector_dim = 2, operand_batch_dims = [0], indices_batch_dims = [1]}
+            """, shape: [2, 4]),
         GradientCase(
           arguments: "param %x: f32[4,3], param %u: f32[5,3]",
           body: """

@@ -132,7 +132,7 @@ import Testing
       try RematProblem(
         nodes: (0..<5).map { index in
           .init(
-            cost: 1e300, outputBytes: [huge / 2], inputs: index > 0 ? [.init(node: index - 1)] : [],
+            cost: 1e299, outputBytes: [huge / 2], inputs: index > 0 ? [.init(node: index - 1)] : [],
             scratchBytes: huge / 4)
         }),
       // No edges, all kept.
@@ -144,6 +144,28 @@ import Testing
         let figures = try RematChecker(problem).check(result.schedule)
         #expect(figures.peakBytes == result.peakBytes && result.status != .infeasible)
       }
+    }
+  }
+
+  /// What a proof comes across is no plan of a strategy by name.
+  @Test func proofsLeaveNamedStrategiesAlone() throws {
+    let problem = try RematSamples.chain(12)
+    let graph = RematGraph(problem, order: BaseOrder.given(problem))
+    let peak = try #require(graph.figures(of: graph.baseSequence)).peakBytes
+    for strategy in [RematStrategy.none, .sqrt, .cheap] {
+      for budget in stride(from: peak / 4, to: peak, by: max(1, peak / 5)) {
+        let result = solve(
+          problem,
+          options: SolveOptions(budgetBytes: budget, strategy: strategy, order: .given))
+        let own = graph.archive(of: strategy).best(within: budget)
+        #expect(result.status == .infeasible ? own == nil : result.cost == own?.cost)
+      }
+    }
+  }
+
+  @Test func sumsOfCostsAreFinite() {
+    #expect(throws: Diagnostic.self) {
+      try RematProblem(nodes: (0..<2).map { _ in .init(cost: 1e300, outputBytes: [1]) })
     }
   }
 

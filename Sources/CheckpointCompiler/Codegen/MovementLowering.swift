@@ -1,14 +1,14 @@
-// `pad`, `concatenate`, `gather` and `scatter` as loops.
+// `pad` and `concatenate` as loops; what they share with indexed access (`IndexedLowering.swift`).
 
 /// Lowers one op that moves elements to places that are not a view of its operand.
 struct MovementLowering {
-  private let function: Function
-  private let op: OpID
-  private let operands: [ValueID]
+  let function: Function
+  let op: OpID
+  let operands: [ValueID]
   private let result: ValueID
   /// The buffer of each operand, and of the result.
-  private let operandBuffers: [Int]
-  private let resultBuffer: Int
+  let operandBuffers: [Int]
+  let resultBuffer: Int
   private var nextVariable = 0
   private var nextLocal = 0
 
@@ -21,26 +21,26 @@ struct MovementLowering {
     result = function.result(of: op)
   }
 
-  private var attributes: Attributes { function.ops[op].attributes }
-  private var type: TensorType { function.type(of: result) }
-  private func operandType(_ number: Int) -> TensorType { function.type(of: operands[number]) }
+  var attributes: Attributes { function.ops[op].attributes }
+  var type: TensorType { function.type(of: result) }
+  func operandType(_ number: Int) -> TensorType { function.type(of: operands[number]) }
 
-  private mutating func variables(_ count: Int) -> [Int] {
+  mutating func variables(_ count: Int) -> [Int] {
     defer { nextVariable += count }
     return Array(nextVariable..<nextVariable + count)
   }
 
-  private mutating func newLocal() -> Int {
+  mutating func newLocal() -> Int {
     nextLocal += 1
     return nextLocal - 1
   }
 
-  private func isWorthThreads(_ elements: Int) -> Bool {
+  func isWorthThreads(_ elements: Int) -> Bool {
     elements >= LoopLowering.parallelWork
   }
 
   /// A loop nest that stores one element for each place of `shape`.
-  private func map(
+  func map(
     _ variables: [Int], shape: [Int], onThreads: Bool, to place: Index, touched: [Index],
     _ store: (_ finish: (Index) -> Index) -> Expression
   ) -> [Statement] {
@@ -59,6 +59,8 @@ struct MovementLowering {
     case .concatenate: concatenate()
     case .gather: gather()
     case .scatter: scatter()
+    case .dynamicSlice: dynamicSlice()
+    case .dynamicUpdateSlice: dynamicUpdateSlice()
     default: preconditionFailure("'\(function.ops[op].opcode.name)' is lowered elsewhere")
     }
   }
@@ -118,131 +120,4 @@ struct MovementLowering {
     }
     return statements
   }
-
-  /// The places that an index vector names: statements that read it, and one index per entry.
-  private mutating func readVector(
-    _ batch: [Index], vectorDim: Int, length: Int, clampedTo: (Int) -> ClosedRange<Int>?
-  ) -> (statements: [Statement], places: [Index]) {
-    let indices = operandType(1)
-    var statements: [Statement] = []
-    var places: [Index] = []
-    for entry in 0..<length {
-      var full = batch
-      if vectorDim < indices.rank { full.insert(Index(entry), at: vectorDim) }
-      let local = newLocal()
-      statements.append(
-        .definePlace(
-          local: local,
-          .load(buffer: operandBuffers[1], Index.linear(full, strides: indices.strides)),
-          clampedTo: clampedTo(entry)))
-      places.append(Index(.local(local)))
-    }
-    return (statements, places)
-  }
-
-  private mutating func gather() -> [Statement] {
-    let dims = GatherDimensions(attributes)
-    let source = operandType(0)
-    let all = variables(type.rank)
-    let batchDims = (0..<type.rank).filter { !dims.offsetDims.contains($0) }
-    let vector = readVector(
-      batchDims.map { .variable(all[$0]) }, vectorDim: dims.indexVectorDim,
-      length: dims.startIndexMap.count
-    ) { entry in
-      let axis = dims.startIndexMap[entry]
-      return 0...(source.shape[axis] - dims.sliceSizes[axis])
-    }
-    var places = Array(repeating: Index(), count: source.rank)
-    for (entry, axis) in dims.startIndexMap.enumerated() { places[axis] = vector.places[entry] }
-    let kept = (0..<source.rank).filter { !dims.collapsedSliceDims.contains($0) }
-    for (axis, offset) in zip(kept, dims.offsetDims) {
-      places[axis] = places[axis] + .variable(all[offset])
-    }
-    let from = Index.linear(places, strides: source.strides)
-    let to = Index.linear(all.map { .variable($0) }, strides: type.strides)
-    let buffer = operandBuffers[0]
-    // The slice is walked inside the loops over the vectors.
-    let slices = dims.offsetDims.map { LoopDimension(variable: all[$0], extent: type.shape[$0]) }
-    let (loops, dropped) = mergedDimensions(slices, walkedBy: [from, to])
-    func finish(_ index: Index) -> Index { dropped.reduce(index) { $0.dropping($1) } }
-    let inner = nest(
-      loops, onThreads: false,
-      [
-        .store(
-          buffer: resultBuffer, finish(to), type.dtype,
-          .load(buffer: buffer, finish(from)))
-      ])
-    return nest(
-      batchDims.map { LoopDimension(variable: all[$0], extent: type.shape[$0]) },
-      onThreads: isWorthThreads(type.elementCount), vector.statements + inner)
-  }
-
-  private mutating func scatter() -> [Statement] {
-    let dims = ScatterDimensions(attributes)
-    let updates = operandType(2)
-    var statements: [Statement] = []
-    if operandBuffers[0] != resultBuffer {
-      let variable = variables(1)[0]
-      let buffer = operandBuffers[0]
-      statements = nest(
-        [LoopDimension(variable: variable, extent: type.elementCount)],
-        onThreads: isWorthThreads(type.elementCount), isInnermost: true,
-        [
-          .store(
-            buffer: resultBuffer, .variable(variable), type.dtype,
-            .load(buffer: buffer, .variable(variable)))
-        ])
-    }
-    let all = variables(updates.rank)
-    let batchDims = (0..<updates.rank).filter { !dims.updateWindowDims.contains($0) }
-    let vector = readVector(
-      batchDims.map { .variable(all[$0]) }, vectorDim: dims.indexVectorDim,
-      length: dims.scatterDims.count
-    ) { _ in nil }
-    var places = Array(repeating: Index(), count: type.rank)
-    var conditions: [Condition] = []
-    let windowDims = (0..<type.rank).filter { !dims.insertedWindowDims.contains($0) }
-    var sizes = Array(repeating: 1, count: type.rank)
-    for (axis, updateDim) in zip(windowDims, dims.updateWindowDims) {
-      sizes[axis] = updates.shape[updateDim]
-    }
-    for (entry, axis) in dims.scatterDims.enumerated() {
-      places[axis] = vector.places[entry]
-      conditions.append(
-        Condition(index: vector.places[entry], lower: 0, upper: type.shape[axis] - sizes[axis] + 1))
-    }
-    for (axis, updateDim) in zip(windowDims, dims.updateWindowDims) {
-      places[axis] = places[axis] + .variable(all[updateDim])
-    }
-    let to = Index.linear(places, strides: type.strides)
-    let from = Index.linear(all.map { .variable($0) }, strides: updates.strides)
-    let windows = dims.updateWindowDims.map {
-      LoopDimension(variable: all[$0], extent: updates.shape[$0])
-    }
-    let (loops, dropped) = mergedDimensions(windows, walkedBy: [from, to])
-    func finish(_ index: Index) -> Index { dropped.reduce(index) { $0.dropping($1) } }
-    let inner = nest(
-      loops, onThreads: false,
-      [
-        .store(
-          buffer: resultBuffer, finish(to), type.dtype,
-          combined(
-            attributes.symbol(.kind)!, type.dtype,
-            .load(buffer: resultBuffer, finish(to)),
-            .load(buffer: operandBuffers[2], finish(from))))
-      ])
-    // Updates of the same place follow each other in order, so that no two threads share them.
-    statements += nest(
-      batchDims.map { LoopDimension(variable: all[$0], extent: updates.shape[$0]) },
-      onThreads: false, vector.statements + [.when(conditions, inner)])
-    return statements
-  }
-}
-
-/// An element and an update, combined and rounded to their dtype.
-func combined(_ kind: String, _ dtype: DType, _ old: Expression, _ new: Expression) -> Expression {
-  if kind == "set" { return new }
-  guard dtype == .bf16 || dtype == .f16 else { return .combine(kind: kind, dtype, old, new) }
-  return .apply(
-    .convert, from: .f32, to: dtype, [.combine(kind: kind, .f32, old, new)], direction: nil)
 }

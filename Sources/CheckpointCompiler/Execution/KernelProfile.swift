@@ -31,12 +31,12 @@ package func kernelTimes(
   of step: CompiledStep, target: Target, seconds: Double, prepare: () -> Void
 ) -> [KernelTime] {
   let function = step.function
-  let kernels = KernelOrder(function).kernels
-  let model = CostModel(target: target)
+  let order = KernelOrder(function)
+  let predictedNs = CostModel(target: target).timesNs(of: order, in: function)
   var places: [String: Int] = [:]
   var times: [KernelTime] = []
   var kindOf: [Int] = []
-  for kernel in kernels {
+  for (kernel, predictedNs) in zip(order.kernels, predictedNs) {
     let key = kernelKey(kernel.op, in: function)
     if let place = places[key] {
       times[place].count += 1
@@ -48,7 +48,7 @@ package func kernelTimes(
     times.append(
       KernelTime(
         key: key, name: function.kernelName(kernel), count: 1, measuredNs: 0,
-        predictedNs: model.timeNs(of: kernel, in: function)))
+        predictedNs: predictedNs))
   }
   var samples = Array(repeating: [Double](), count: times.count)
   let clock = ContinuousClock()

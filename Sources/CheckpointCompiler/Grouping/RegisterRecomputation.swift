@@ -15,16 +15,19 @@
 // Source      PyTorch's min-cut partitioner (He, Yu, 2022) cuts the same way, for whole graphs.
 
 /// The grouped functions worth planning: the one that stores what the backward pass reads, then those
-/// whose backward kernels compute more and more of it anew.
+/// whose backward kernels compute more and more of it anew; never the values named in `stored`.
 ///
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
-func kernelVariants(of function: Function, target: Target) -> [Function] {
+func kernelVariants(
+  of function: Function, storing stored: Set<String> = [], target: Target
+) -> [Function] {
   let flat = withoutFusions(function)
   var variants = [grouped(function)]
   guard flat.ops.count <= RegisterRecomputation.opsMax else { return variants }
   var seen: [[OpID]] = [[]]
   for price in RegisterRecomputation.bytePrices {
-    var recomputation = RegisterRecomputation(flat, target: target, bytePrice: price)
+    var recomputation = RegisterRecomputation(
+      flat, storing: stored, target: target, bytePrice: price)
     guard let (grouping, recomputed) = recomputation.regrouped(), !seen.contains(recomputed)
     else { continue }
     seen.append(recomputed)
@@ -52,7 +55,7 @@ private struct RegisterRecomputation {
   /// Cheap ops whose value has to be stored for the backward pass after all.
   private var isBanned: Table<OpID, Bool>
 
-  init(_ function: Function, target: Target, bytePrice: Int) {
+  init(_ function: Function, storing stored: Set<String>, target: Target, bytePrice: Int) {
     self.function = function
     grouping = Grouping(function)
     self.bytePrice = bytePrice * Self.unitsPerByte
@@ -60,6 +63,16 @@ private struct RegisterRecomputation {
       Double(Self.unitsPerByte) * target.bytesPerNs
       / (target.flopsPerNs * CostModel.loopEfficiency)
     isBanned = Table(repeating: false, count: function.ops.count)
+    for value in function.values.ids where stored.contains(function.values[value].name) {
+      var source = function.definingOp(of: value)
+      while let op = source {
+        isBanned[op] = true
+        // What a view shows is stored with it.
+        source =
+          function.ops[op].opcode == .reshape
+          ? function.operands(of: op).first.flatMap { function.definingOp(of: $0) } : nil
+      }
+    }
   }
 
   /// The unit of capacities is this part of the time to move a byte.

@@ -53,11 +53,11 @@ public enum AttributeName: String, CaseIterable, Sendable {
   case startIndexMap = "start_index_map"
   case indexVectorDim = "index_vector_dim"
   case sliceSizes = "slice_sizes"
+  case operandBatchDims = "operand_batch_dims"
+  case indicesBatchDims = "indices_batch_dims"
   case updateWindowDims = "update_window_dims"
   case insertedWindowDims = "inserted_window_dims"
   case scatterDims = "scatter_dims"
-  case operandBatchDims = "operand_batch_dims"
-  case indicesBatchDims = "indices_batch_dims"
   case distribution, stream
 
   /// The place in the printed order.

@@ -1,5 +1,13 @@
 // What gather and scatter compute.
 
+extension Tensor {
+  /// The elements as places; those of an unsigned dtype that 64 bits with a sign do not hold are
+  /// beyond every extent.
+  fileprivate var indices: [Int64] {
+    integers.map { type.dtype.isUnsigned && $0 < 0 ? Int64.max : $0 }
+  }
+}
+
 /// The index vectors of a gather or scatter.
 private struct IndexVectors {
   /// Every index, as it lies in the indices.
@@ -12,7 +20,7 @@ private struct IndexVectors {
   var batchShape: [Int]
 
   init(_ tensor: Tensor, vectorDim: Int) {
-    indices = tensor.integers
+    indices = tensor.indices
     var (shape, strides) = (tensor.type.shape, tensor.type.strides)
     step = 0
     if vectorDim < shape.count {
@@ -24,9 +32,13 @@ private struct IndexVectors {
   }
 
   /// The start of a window along every dimension of the operand.
-  func start(of vector: Int, dims: [Int], rank: Int) -> [Int64] {
+  func start(of vector: Int, dims: [Int], batches: [IndexBatch], rank: Int) -> [Int64] {
     var start = Array(repeating: Int64(0), count: rank)
     for (entry, dim) in dims.enumerated() { start[dim] = indices[starts[vector] + entry * step] }
+    for batch in batches {
+      let inner = count(Array(batchShape[(batch.position + 1)...]))
+      start[batch.dim] = Int64(vector / inner % batchShape[batch.position])
+    }
     return start
   }
 }
@@ -38,9 +50,10 @@ func gather(
   let vectors = IndexVectors(indices, vectorDim: dims.indexVectorDim)
   let (shape, strides) = (x.type.shape, x.type.strides)
   let slice = places(shape: dims.sliceSizes, steps: strides)
-  // A slice has one element along collapsed dimensions, so that leaving them out keeps its order.
+  // A slice has one element along the dimensions that vanish, so that leaving them out keeps its
+  // order.
   let outStrides = type.strides
-  let batchDims = (0..<type.rank).filter { !dims.offsetDims.contains($0) }
+  let batchDims = dims.batchDims(rank: type.rank)
   let batchPlaces = places(
     shape: vectors.batchShape, steps: batchDims.map { outStrides[$0] })
   let slicePlaces = places(
@@ -48,7 +61,8 @@ func gather(
   var from: [Int] = []
   var to: [Int] = []
   for vector in vectors.starts.indices {
-    let start = vectors.start(of: vector, dims: dims.startIndexMap, rank: shape.count)
+    let start = vectors.start(
+      of: vector, dims: dims.startIndexMap, batches: dims.batches, rank: shape.count)
     var place = 0
     for axis in shape.indices {
       let last = Int64(shape[axis] - dims.sliceSizes[axis])
@@ -69,12 +83,9 @@ func scatter(
   let vectors = IndexVectors(indices, vectorDim: dims.indexVectorDim)
   let (shape, strides) = (x.type.shape, x.type.strides)
   let (updateShape, updateStrides) = (updates.type.shape, updates.type.strides)
-  let windowDims = shape.indices.filter { !dims.insertedWindowDims.contains($0) }
-  var windowSizes = Array(repeating: 1, count: shape.count)
-  for (dim, updateDim) in zip(windowDims, dims.updateWindowDims) {
-    windowSizes[dim] = updateShape[updateDim]
-  }
-  let batchDims = updateShape.indices.filter { !dims.updateWindowDims.contains($0) }
+  let windowDims = dims.windowDims(rank: shape.count)
+  let windowSizes = dims.windowSizes(rank: shape.count, updates: updateShape)
+  let batchDims = dims.batchDims(rank: updateShape.count)
   let batchPlaces = places(
     shape: batchDims.map { updateShape[$0] }, steps: batchDims.map { updateStrides[$0] })
   let windowPlaces = places(
@@ -85,7 +96,8 @@ func scatter(
   // For every element of the updates, where it goes; -1 where its window does not lie inside.
   var targets = Array(repeating: -1, count: updates.type.elementCount)
   for vector in vectors.starts.indices {
-    let start = vectors.start(of: vector, dims: dims.scatterDims, rank: shape.count)
+    let start = vectors.start(
+      of: vector, dims: dims.scatterDims, batches: dims.batches, rank: shape.count)
     let isInside = shape.indices.allSatisfy {
       start[$0] >= 0 && start[$0] <= Int64(shape[$0] - windowSizes[$0])
     }
@@ -124,4 +136,25 @@ private func combine(
     numbers[targets[index]] = rounded(sum, to: x.type.dtype)
   }
   return Tensor(x.type, floats: numbers)
+}
+
+/// Where a slice of the given shape lies in a tensor: its places, row-major, for scalar starts that are
+/// clamped so that it lies inside.
+private func slicePlaces(_ x: TensorType, _ shape: [Int], _ starts: ArraySlice<Tensor>) -> [Int] {
+  let strides = x.strides
+  var first = 0
+  for (axis, start) in starts.enumerated() {
+    first += Int(min(max(start.indices[0], 0), Int64(x.shape[axis] - shape[axis]))) * strides[axis]
+  }
+  return places(shape: shape, steps: strides, start: first)
+}
+
+func dynamicSlice(_ x: Tensor, _ starts: ArraySlice<Tensor>, to type: TensorType) -> Tensor {
+  elements(of: x, at: slicePlaces(x.type, type.shape, starts), as: type)
+}
+
+func dynamicUpdateSlice(_ x: Tensor, _ update: Tensor, _ starts: ArraySlice<Tensor>) -> Tensor {
+  var result = x
+  copy(from: update, nil, to: &result, slicePlaces(x.type, update.type.shape, starts))
+  return result
 }

@@ -192,6 +192,9 @@ func evaluate(
   case .selectAndScatter: selectAndScatter(operands[0], operands[1], attributes)
   case .gather: gather(operands[0], operands[1], attributes, to: type)
   case .scatter: scatter(operands[0], operands[1], operands[2], attributes)
+  case .dynamicSlice: dynamicSlice(operands[0], operands.dropFirst(), to: type)
+  case .dynamicUpdateSlice:
+    dynamicUpdateSlice(operands[0], operands[1], operands.dropFirst(2))
   case .random, .while, .case, .call, .fusion, .noGrad, .recompute, .yield, .return:
     preconditionFailure("'\(opcode.name)' is executed by the interpreter itself")
   }

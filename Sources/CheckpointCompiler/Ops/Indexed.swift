@@ -1,48 +1,5 @@
 // Reading and writing at places that are data: embedding lookups and their gradients.
 
-/// The dimension numbers of `gather`.
-public struct GatherDimensions: Hashable, Sendable {
-  /// Dimensions of the result that run over a slice.
-  public var offsetDims: [Int]
-  /// Dimensions of the operand that a slice has length 1 in and that vanish.
-  public var collapsedSliceDims: [Int]
-  /// The dimension of the operand that each entry of an index vector is about.
-  public var startIndexMap: [Int]
-  /// The dimension of the indices that holds the entries of a vector; their rank for scalars.
-  public var indexVectorDim: Int
-  /// Extent of a slice.
-  public var sliceSizes: [Int]
-
-  /// The dimensions that attributes of a `gather` name.
-  public init(_ attributes: Attributes) {
-    offsetDims = attributes.ints(.offsetDims) ?? []
-    collapsedSliceDims = attributes.ints(.collapsedSliceDims) ?? []
-    startIndexMap = attributes.ints(.startIndexMap) ?? []
-    indexVectorDim = attributes.int(.indexVectorDim) ?? 0
-    sliceSizes = attributes.ints(.sliceSizes) ?? []
-  }
-}
-
-/// The dimension numbers of `scatter`.
-public struct ScatterDimensions: Hashable, Sendable {
-  /// Dimensions of the updates that run over a window.
-  public var updateWindowDims: [Int]
-  /// Dimensions of the operand that a window has length 1 in.
-  public var insertedWindowDims: [Int]
-  /// The dimension of the operand that each entry of an index vector is about.
-  public var scatterDims: [Int]
-  /// The dimension of the indices that holds the entries of a vector; their rank for scalars.
-  public var indexVectorDim: Int
-
-  /// The dimensions that attributes of a `scatter` name.
-  public init(_ attributes: Attributes) {
-    updateWindowDims = attributes.ints(.updateWindowDims) ?? []
-    insertedWindowDims = attributes.ints(.insertedWindowDims) ?? []
-    scatterDims = attributes.ints(.scatterDims) ?? []
-    indexVectorDim = attributes.int(.indexVectorDim) ?? 0
-  }
-}
-
 /// The shape of the batch of index vectors, and the length of each.
 private func indexBatch(_ indices: TensorType, _ vectorDim: Int) -> (shape: [Int], length: Int) {
   var shape = indices.shape
@@ -51,19 +8,39 @@ private func indexBatch(_ indices: TensorType, _ vectorDim: Int) -> (shape: [Int
   return (shape, length)
 }
 
+extension OpSignature {
+  /// Throws constraint `number` unless the batch dimensions fit the operand and the indices, which
+  /// are the first two operands.
+  fileprivate func requireBatchDims(
+    _ number: Int, _ operandDims: [Int], _ indicesDims: [Int], others: [Int], indexVectorDim: Int
+  ) throws(OpError) {
+    let (x, indices) = (self[0], self[1])
+    try require(
+      number,
+      areDistinctDimensions(operandDims + others, rank: x.rank) && isAscending(operandDims)
+        && areDistinctDimensions(indicesDims, rank: indices.rank)
+        && !indicesDims.contains(indexVectorDim) && operandDims.count == indicesDims.count
+        && zip(operandDims, indicesDims).allSatisfy { x.shape[$0] == indices.shape[$1] },
+      "operand_batch_dims = \(operandDims) of \(x) and indices_batch_dims = \(indicesDims) of "
+        + "\(indices)")
+  }
+}
+
 private func isAscending(_ dims: [Int]) -> Bool { zip(dims, dims.dropFirst()).allSatisfy(<) }
 
 extension OpDefinition {
   static let gather = OpDefinition(
     name: "gather",
     summary: "A slice of `x` for every index vector, as StableHLO's gather; starts are clamped so "
-      + "that the slice lies inside.",
+      + "that the slice lies inside. Along `operand_batch_dims` the slice starts where its vector "
+      + "stands along `indices_batch_dims`.",
     category: .indexed, operands: [OperandSpec("x", .any), OperandSpec("indices", .index)],
     attributes: [
       AttributeSpec(.offsetDims, .ints, .optional),
       AttributeSpec(.collapsedSliceDims, .ints, .optional),
       AttributeSpec(.startIndexMap, .ints), AttributeSpec(.indexVectorDim, .int, .int(0)),
-      AttributeSpec(.sliceSizes, .ints),
+      AttributeSpec(.sliceSizes, .ints), AttributeSpec(.operandBatchDims, .ints, .optional),
+      AttributeSpec(.indicesBatchDims, .ints, .optional),
     ],
     constraints: [
       "`index_vector_dim` is a dimension of the indices, or their rank.",
@@ -71,6 +48,9 @@ extension OpDefinition {
       "`slice_sizes` has an entry for every dimension of `x`, at most its extent.",
       "`collapsed_slice_dims` are ascending dimensions of `x` with slice size 1.",
       "`offset_dims` are ascending dimensions of the result, one for each kept dimension.",
+      "`operand_batch_dims` are ascending dimensions of `x` that no other list names, with slice "
+        + "size 1; `indices_batch_dims` are as many distinct dimensions of the indices, of the same "
+        + "extents, without `index_vector_dim`.",
     ],
     typeRule: { op throws(OpError) in
       let dims = GatherDimensions(op.attributes)
@@ -95,7 +75,15 @@ extension OpDefinition {
           && isAscending(dims.collapsedSliceDims)
           && dims.collapsedSliceDims.allSatisfy { dims.sliceSizes[$0] == 1 },
         "collapsed_slice_dims = \(dims.collapsedSliceDims) of slices \(dims.sliceSizes)")
-      let kept = (0..<x.rank).filter { !dims.collapsedSliceDims.contains($0) }
+      try op.requireBatchDims(
+        6, dims.operandBatchDims, dims.indicesBatchDims,
+        others: dims.startIndexMap
+          + dims.collapsedSliceDims.filter { !dims.startIndexMap.contains($0) },
+        indexVectorDim: dims.indexVectorDim)
+      try op.require(
+        6, dims.operandBatchDims.allSatisfy { dims.sliceSizes[$0] == min(1, x.shape[$0]) },
+        "operand_batch_dims = \(dims.operandBatchDims) of slices \(dims.sliceSizes)")
+      let kept = dims.sliceDims(rank: x.rank)
       let rank = batch.count + kept.count
       try op.require(
         5,
@@ -110,12 +98,17 @@ extension OpDefinition {
       }
       return x.with(shape: shape)
     },
-    flopsPerElement: 1, gradient: .rule(gradientOfGather))
+    flopsPerElement: 1,
+    touchedBytes: { op, result in
+      result.sizeBytes + op[0].touchedBy(result) + op[1].sizeBytes
+    },
+    gradient: .rule(gradientOfGather))
 
   static let scatter = OpDefinition(
     name: "scatter",
     summary: "`x` with every window of `updates` combined into it at the place its index vector "
-      + "says, in row-major order of the updates; windows that do not lie inside are dropped.",
+      + "says, in row-major order of the updates; windows that do not lie inside are dropped. Along "
+      + "`operand_batch_dims` the window lies where its vector stands along `indices_batch_dims`.",
     category: .indexed,
     operands: [
       OperandSpec("x", .any), OperandSpec("indices", .index), OperandSpec("updates", .any),
@@ -125,6 +118,8 @@ extension OpDefinition {
       AttributeSpec(.updateWindowDims, .ints, .optional),
       AttributeSpec(.insertedWindowDims, .ints, .optional),
       AttributeSpec(.scatterDims, .ints), AttributeSpec(.indexVectorDim, .int, .int(0)),
+      AttributeSpec(.operandBatchDims, .ints, .optional),
+      AttributeSpec(.indicesBatchDims, .ints, .optional),
     ],
     constraints: [
       "`index_vector_dim` is a dimension of the indices, or their rank.",
@@ -132,6 +127,9 @@ extension OpDefinition {
       "`inserted_window_dims` are ascending dimensions of `x`, `update_window_dims` ascending "
         + "dimensions of the updates, one for each other dimension of `x`.",
       "The updates have the dtype of `x`, the batch of the indices and windows that fit `x`.",
+      "`operand_batch_dims` are ascending dimensions of `x` that no other list names; "
+        + "`indices_batch_dims` are as many distinct dimensions of the indices, of the same extents, "
+        + "without `index_vector_dim`.",
     ],
     typeRule: { op throws(OpError) in
       let dims = ScatterDimensions(op.attributes)
@@ -144,7 +142,12 @@ extension OpDefinition {
         2,
         dims.scatterDims.count == length && areDistinctDimensions(dims.scatterDims, rank: x.rank),
         "scatter_dims = \(dims.scatterDims) for index vectors of \(length) into \(x)")
-      let windowDims = (0..<x.rank).filter { !dims.insertedWindowDims.contains($0) }
+      let windowDims = dims.windowDims(rank: x.rank)
+      try op.requireBatchDims(
+        5, dims.operandBatchDims, dims.indicesBatchDims,
+        others: dims.scatterDims
+          + dims.insertedWindowDims.filter { !dims.scatterDims.contains($0) },
+        indexVectorDim: dims.indexVectorDim)
       try op.require(
         3,
         areDistinctDimensions(dims.insertedWindowDims, rank: x.rank)
@@ -153,7 +156,7 @@ extension OpDefinition {
           && isAscending(dims.updateWindowDims) && dims.updateWindowDims.count == windowDims.count,
         "inserted_window_dims = \(dims.insertedWindowDims) and update_window_dims = "
           + "\(dims.updateWindowDims) of \(x) and \(updates)")
-      let updateBatch = (0..<updates.rank).filter { !dims.updateWindowDims.contains($0) }
+      let updateBatch = dims.batchDims(rank: updates.rank)
       try op.require(
         4,
         updates.dtype == x.dtype && updateBatch.map { updates.shape[$0] } == batch
@@ -163,5 +166,8 @@ extension OpDefinition {
         "the updates \(updates) do not fit the indices \(indices) and \(x)")
       return x
     },
-    flops: { op, _ in Double(op[2].elementCount) }, gradient: .rule(gradientOfScatter))
+    flops: { op, _ in Double(op[2].elementCount) },
+    // An update is read, and what it is combined with is read and written.
+    touchedBytes: { op, _ in 3 * op[2].sizeBytes + op[1].sizeBytes },
+    gradient: .rule(gradientOfScatter))
 }

@@ -13,11 +13,12 @@
   let low = g.zero(like: g[1])
   let high = indexLimits(&g, limits, vectorDim: dims.indexVectorDim)
   let indices = g.emit(.clamp, [low, g[1], high])
-  let attributes: Attributes = [
+  var attributes: Attributes = [
     .kind: .symbol("add"), .updateWindowDims: .ints(dims.offsetDims),
     .insertedWindowDims: .ints(dims.collapsedSliceDims), .scatterDims: .ints(dims.startIndexMap),
     .indexVectorDim: .int(dims.indexVectorDim),
   ]
+  attributes.copyBatchDims(of: g.attributes)
   return [g.emit(.scatter, [zero, indices, g.dy], attributes), nil]
 }
 
@@ -63,19 +64,24 @@ private func indexLimits(
 /// The windows of `source`, of the type of the operand, that the updates went to.
 private func gatherUpdates(_ g: inout GradientContext, _ source: ValueID) -> ValueID {
   let dims = ScatterDimensions(g.attributes)
-  let updates = g.type(of: g[2]).shape
-  var windows = dims.updateWindowDims.map { updates[$0] }[...]
-  let sizes = g.type(of: g[0]).shape.indices.map { axis in
-    dims.insertedWindowDims.contains(axis) ? 1 : windows.removeFirst()
+  let x = g.type(of: g[0])
+  var sizes = dims.windowSizes(rank: x.rank, updates: g.type(of: g[2]).shape)
+  for dim in dims.operandBatchDims { sizes[dim] = min(1, x.shape[dim]) }
+  var attributes: Attributes = [
+    .offsetDims: .ints(dims.updateWindowDims),
+    .collapsedSliceDims: .ints(dims.insertedWindowDims),
+    .startIndexMap: .ints(dims.scatterDims), .indexVectorDim: .int(dims.indexVectorDim),
+    .sliceSizes: .ints(sizes),
+  ]
+  attributes.copyBatchDims(of: g.attributes)
+  return g.emit(.gather, [source, g[1]], attributes)
+}
+
+extension Attributes {
+  /// Takes over the batch dimensions of a gather or scatter, where there are any.
+  fileprivate mutating func copyBatchDims(of other: Attributes) {
+    for name in [AttributeName.operandBatchDims, .indicesBatchDims] { self[name] = other[name] }
   }
-  return g.emit(
-    .gather, [source, g[1]],
-    [
-      .offsetDims: .ints(dims.updateWindowDims),
-      .collapsedSliceDims: .ints(dims.insertedWindowDims),
-      .startIndexMap: .ints(dims.scatterDims), .indexVectorDim: .int(dims.indexVectorDim),
-      .sliceSizes: .ints(sizes),
-    ])
 }
 
 /// For every element of the updates, whether its window lies inside the operand.
@@ -84,10 +90,7 @@ private func insideMask(_ g: inout GradientContext) -> ValueID {
   let x = g.type(of: g[0]).shape
   let indices = g.type(of: g[1])
   let updates = g.type(of: g[2]).shape
-  var windows = dims.updateWindowDims.map { updates[$0] }[...]
-  let sizes = x.indices.map { axis in
-    dims.insertedWindowDims.contains(axis) ? 1 : windows.removeFirst()
-  }
+  let sizes = dims.windowSizes(rank: x.count, updates: updates)
   let low = g.zero(like: g[1])
   let high = indexLimits(
     &g, dims.scatterDims.map { x[$0] - sizes[$0] }, vectorDim: dims.indexVectorDim)
@@ -98,8 +101,7 @@ private func insideMask(_ g: inout GradientContext) -> ValueID {
     inside = g.emit(
       .reduce, [inside], [.kind: .symbol("and"), .dims: .ints([dims.indexVectorDim])])
   }
-  let batch = updates.indices.filter { !dims.updateWindowDims.contains($0) }
-  return g.broadcast(inside, to: updates, dims: batch)
+  return g.broadcast(inside, to: updates, dims: dims.batchDims(rank: updates.count))
 }
 
 /// For every element of the updates, whether it is what the result holds: inside, and not
@@ -112,4 +114,26 @@ private func lastWriterMask(_ g: inout GradientContext) -> ValueID {
   let arrived = g.emit(.scatter, [none, g[1], numbers], g.attributes)
   let last = gatherUpdates(&g, arrived)
   return g.compare(last, .eq, numbers)
+}
+
+/// `dx`: zeros with `dy` where the slice came from.
+@Sendable func gradientOfDynamicSlice(_ g: inout GradientContext) -> [ValueID?] {
+  let zero = g.zero(like: g[0])
+  let dx = g.emit(.dynamicUpdateSlice, [zero, g.dy] + g.operands.dropFirst())
+  return [dx] + g.operands.dropFirst().map { _ in nil }
+}
+
+/// The operand keeps `dy` outside the window, the update gets it inside.
+@Sendable func gradientOfDynamicUpdateSlice(_ g: inout GradientContext) -> [ValueID?] {
+  let starts = g.operands.dropFirst(2)
+  var gradients: [ValueID?] = g.operands.map { _ in nil }
+  if g.needed[0] {
+    let zero = g.zero(like: g[1])
+    gradients[0] = g.emit(.dynamicUpdateSlice, [g.dy, zero] + starts)
+  }
+  if g.needed[1] {
+    gradients[1] = g.emit(
+      .dynamicSlice, [g.dy] + starts, [.sliceSizes: .ints(g.type(of: g[1]).shape)])
+  }
+  return gradients
 }

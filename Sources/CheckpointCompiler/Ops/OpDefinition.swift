@@ -211,6 +211,8 @@ public struct OpDefinition: Sendable {
   public var operands: [OperandSpec]
   /// Whether the last operand may be repeated.
   public var isVariadic = false
+  /// Whether the operand that may be repeated may also be absent.
+  public var mayLackLast = false
   /// Its attributes.
   public var attributes: [AttributeSpec] = []
   /// Its constraints beyond the kinds of operands and attributes; the first is `<name>_c1`.
@@ -229,6 +231,11 @@ public struct OpDefinition: Sendable {
   public var flopsPerElement: Double = 0
   /// Operations in all, where they are not proportional to the result.
   public var flops: (@Sendable (OpSignature, TensorType) -> Double)?
+  /// Bytes of tensors that it reads and writes, where they are fewer than all: of those that it moves
+  /// slices out of or into. What else it reads, it reads as a whole. An op that gives its first
+  /// operand with some windows changed touches so few if it writes over that operand; else it copies
+  /// it before.
+  public var touchedBytes: (@Sendable (OpSignature, TensorType) -> Int)?
   /// How its gradient is found.
   public var gradient: Gradient = .unsupported
 
@@ -269,12 +276,13 @@ extension OpSignature {
     let definition = opcode.definition
     let name = definition.name
     let expected = definition.operands.count
+    let least = expected - (definition.mayLackLast ? 1 : 0)
     let count = operandTypes.count
-    guard definition.isVariadic ? count >= expected : count == expected else {
-      let plural = expected == 1 ? "operand" : "operands"
+    guard definition.isVariadic ? count >= least : count == expected else {
+      let plural = least == 1 ? "operand" : "operands"
       throw OpError(
         constraint: "\(name)_operands",
-        message: "'\(name)' takes \(definition.isVariadic ? "at least " : "")\(expected) "
+        message: "'\(name)' takes \(definition.isVariadic ? "at least " : "")\(least) "
           + "\(plural), not \(count)")
     }
     for (index, type) in operandTypes.enumerated() {

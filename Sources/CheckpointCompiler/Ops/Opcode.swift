@@ -19,6 +19,7 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
   // Reduction, contraction, windows, indexed access.
   case reduce, dotGeneral, convolution, reduceWindow, selectAndScatter, gather, scatter
+  case dynamicSlice, dynamicUpdateSlice
   // Control flow.
   case `while`, `case`
   // Structure.
@@ -98,6 +99,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .selectAndScatter: .selectAndScatter
     case .gather: .gather
     case .scatter: .scatter
+    case .dynamicSlice: .dynamicSlice
+    case .dynamicUpdateSlice: .dynamicUpdateSlice
     case .while: .while
     case .case: .case
     case .call: .call
@@ -115,6 +118,11 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   public var isTerminator: Bool { self == .yield || self == .return }
   /// Whether it owns a region.
   public var hasRegion: Bool { self == .fusion || self == .noGrad || self == .recompute }
+  /// Whether the result is the first operand with some windows changed, so that writing it over that
+  /// operand touches the windows alone.
+  var updatesWindows: Bool { self == .scatter || self == .dynamicUpdateSlice }
+  /// Whether it runs functions by calling them; other functions that ops name are part of a kernel.
+  var runsRoutines: Bool { self == .while || self == .case }
   /// Whether every element of the result depends on the elements at the same place only.
   public var isElementwise: Bool { definition.category == .elementwise }
 

@@ -116,19 +116,22 @@ struct PlanSearch {
   ) -> SolveResult {
     let fallback = PlanArchive.Plan(
       peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
-    var plan = chosen ?? archive.plans.first ?? fallback
     let bound = CostBound(
       graph, budgetBytes: budget ?? .max / 2, keepsOrder: options.order == .given,
       knownCost: chosen?.cost, effort: options.effort)
-    if options.maxOverhead == nil, let found = bound.found.flatMap(self.plan(of:)),
-      found.peakBytes <= budget ?? .max, found.cost < plan.cost
+    var chosen = chosen
+    // What the proof comes across belongs to the search, not to a strategy by name.
+    if options.strategy == .auto, options.maxOverhead == nil,
+      let found = bound.found.flatMap(self.plan(of:)), found.peakBytes <= budget ?? .max,
+      found.cost < chosen?.cost ?? .infinity
     {
-      plan = found
+      chosen = found
     }
+    let plan = chosen ?? archive.plans.first ?? fallback
     let isOptimal =
       chosen != nil && options.maxOverhead == nil
       && plan.cost <= bound.cost * (1 + CostBound.tolerance)
-    let reached = archive.plans.first?.peakBytes ?? keepAll.peakBytes
+    let reached = min(archive.plans.first?.peakBytes ?? keepAll.peakBytes, plan.peakBytes)
     return SolveResult(
       status: chosen == nil ? .infeasible : (isOptimal ? .optimal : .feasible),
       budgetBytes: budget, peakBytes: plan.peakBytes, cost: plan.cost,

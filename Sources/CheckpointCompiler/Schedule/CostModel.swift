@@ -12,6 +12,8 @@ public struct CostModel: Sendable {
   public var target: Target
   /// Measured nanoseconds by kernel key; where present they replace the estimate.
   public var measuredNs: [String: Double]
+  /// What an estimate is multiplied by, so that it can stand beside measurements.
+  private var estimateScale = 1.0
 
   /// A model of the given machine.
   public init(target: Target, measuredNs: [String: Double] = [:]) {
@@ -24,10 +26,43 @@ public struct CostModel: Sendable {
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 
-  /// The time of a kernel in nanoseconds.
-  func timeNs(of kernel: Kernel, in function: Function) -> Double {
+  /// Scales estimates by how the kernels of some functions that were measured compare with theirs.
+  ///
+  /// Plans of kernels that were measured are compared with plans of kernels that were not.
+  mutating func calibrate(by functions: [Function]) {
+    guard !measuredNs.isEmpty else { return }
+    var measured = 0.0
+    var estimated = 0.0
+    for function in functions {
+      let order = KernelOrder(function)
+      for (kernel, isInPlace) in zip(order.kernels, function.windowUpdates(order)) {
+        guard let time = measuredNs[kernelKey(kernel.op, in: function)] else { continue }
+        measured += time
+        estimated += estimateNs(of: kernel, in: function, isInPlace: isInPlace)
+      }
+    }
+    if measured > 0, estimated > 0 { estimateScale = measured / estimated }
+  }
+
+  /// The times of all kernels in nanoseconds.
+  func timesNs(of order: KernelOrder, in function: Function) -> [Double] {
+    zip(order.kernels, function.windowUpdates(order)).map {
+      timeNs(of: $0, in: function, isInPlace: $1)
+    }
+  }
+
+  /// The time of a kernel in nanoseconds; `isInPlace` says whether it changes windows of an operand
+  /// where that lies.
+  private func timeNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
     if !measuredNs.isEmpty, let measured = measuredNs[kernelKey(kernel.op, in: function)] {
       return measured
+    }
+    return estimateNs(of: kernel, in: function, isInPlace: isInPlace) * estimateScale
+  }
+
+  private func estimateNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
+    if function.ops[kernel.op].opcode.runsRoutines {
+      return controlNs(of: kernel.op, in: function) + target.kernelOverheadNs
     }
     var loopFlops = 0.0
     var contractionFlops = 0.0
@@ -42,13 +77,30 @@ public struct CostModel: Sendable {
         loopFlops += cost.flops
       }
     }
-    let bytes = (kernel.reads + kernel.writes).reduce(0) {
-      $0 + function.type(of: $1).sizeBytes
-    }
+    let bytes = bytesMoved(by: kernel, in: function, isInPlace: isInPlace)
     let compute =
       contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
       + loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
     return max(compute, Double(bytes) / target.bytesPerNs) + target.kernelOverheadNs
+  }
+
+  /// The time of a loop, or of a branch: that of the dearest one.
+  private func controlNs(of op: OpID, in function: Function) -> Double {
+    let costs = function.routines(of: op).map(\.costNs)
+    guard function.ops[op].opcode == .while else { return costs.max() ?? 0 }
+    let trips = function.tripCount(of: op) ?? assumedTripCount
+    return costs.reduce(0, +) * Double(trips)
+  }
+
+  /// Bytes of memory that a kernel reads and writes.
+  private func bytesMoved(by kernel: Kernel, in function: Function, isInPlace: Bool) -> Int {
+    let signature = function.signature(of: kernel.op)
+    if let touched = signature.opcode.definition.touchedBytes, let result = kernel.writes.first {
+      let type = function.type(of: result)
+      let copied = signature.opcode.updatesWindows && !isInPlace ? 2 * type.sizeBytes : 0
+      return touched(signature, type) + copied
+    }
+    return (kernel.reads + kernel.writes).reduce(0) { $0 + function.type(of: $1).sizeBytes }
   }
 }
 
@@ -92,7 +144,20 @@ func kernelKey(_ op: OpID, in function: Function) -> String {
       places[operand] = place
       mix("%\(place):\(function.type(of: operand))")
     }
-    for entry in op.attributes.entries { mix("\(entry.name.rawValue)=\(entry.value)") }
+    for entry in op.attributes.entries {
+      switch entry.value {
+      case .function, .functions: continue
+      case .int, .ints, .symbol, .constant, .string: break
+      }
+      mix("\(entry.name.rawValue)=\(entry.value)")
+    }
+    // What a function is called tells nothing about it.
+    for callee in functionsReached(from: op.attributes.functionNames, function.callee) {
+      for inner in callee.opsInOrder {
+        mix(callee.ops[inner].opcode.name)
+        for value in callee.results(of: inner) { mix("\(callee.type(of: value))") }
+      }
+    }
     for result in function.results(of: inner) {
       places[result] = places.count
       mix("->\(function.type(of: result))")

@@ -4,10 +4,11 @@
 //             steps. Where an operand dies in the kernel, the result can take its place.
 // Rule        The kernel reads every element of the operand at the place of the result that it then
 //             writes, and not again later. For a kernel of loops that means: operand and result have
-//             the dtype of each other and the shape of the loops; the operand reaches elementwise ops
-//             and reductions only, which all read at the place of the loops; and no pass over the
-//             reduced dimensions after the one that writes the result reads the operand. A `scatter`
-//             copies its operand before it does anything else.
+//             one type, of the shape of the loops or of those around the reduced dimensions; the
+//             operand reaches elementwise ops and reductions only, which all read at the place of the
+//             loops; and no pass over the reduced dimensions after the one that writes the result
+//             reads the operand. An op that changes windows of its operand copies it before it does
+//             anything else. A loop copies what it starts with before it runs.
 // Ask         Which value is read for the last time is a matter of the order, and not asked here:
 //             `RematProblem` decides it run by run, `StorageAssignment` for the order that was
 //             chosen, by the same rule: results in order, each over the first operand that allows it
@@ -32,9 +33,12 @@ extension Function {
   /// - Returns: The pairs, by output, then by input.
   func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
     switch ops[kernel.op].opcode {
-    case .dotGeneral, .convolution, .pad, .concatenate, .gather, .reduceWindow, .selectAndScatter:
+    case .dotGeneral, .convolution, .pad, .concatenate, .gather, .dynamicSlice,
+      .reduceWindow, .selectAndScatter:
       return []
-    case .scatter:
+    case .while: return carriedInPlace(by: kernel, order: order)
+    case .case: return []
+    case .scatter, .dynamicUpdateSlice:
       let sources = operands(of: kernel.op).map { order.root[$0] }
       guard !sources.dropFirst().contains(sources[0]) else { return [] }
       return [InPlaceOutput(output: 0, input: kernel.reads.firstIndex(of: sources[0])!)]
@@ -44,19 +48,35 @@ extension Function {
   }
 }
 
+extension Function {
+  /// The carried values of a loop that may go on in the memory of what they start with: nothing else
+  /// in the loop reads that.
+  private func carriedInPlace(by kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
+    let sources = operands(of: kernel.op).map { order.root[$0] }
+    var uses: [ValueID: Int] = [:]
+    for source in sources { uses[source, default: 0] += 1 }
+    return kernel.writes.indices.compactMap { output in
+      guard uses[sources[output]] == 1 else { return nil }
+      return InPlaceOutput(output: output, input: kernel.reads.firstIndex(of: sources[output])!)
+    }
+  }
+}
+
 /// What a kernel of loops reads and writes, and when.
 private struct LoopReads {
   private let function: Function
   private let parts: FusionParts
-  private let domain: [Int]
+  private let frame: LoopFrame
   private let passes: LoopPasses
 
   init(_ function: Function, _ op: OpID) {
     self.function = function
     parts = FusionParts(function, op)
-    let frame = parts.ops.lazy.filter { function.ops[$0].opcode == .reduce }
+    frame =
+      parts.ops.lazy.filter { function.ops[$0].opcode == .reduce }
       .compactMap { LoopFrame($0, of: function) }.first
-    domain = frame?.domain ?? parts.outputs.first.map { function.type(of: $0).shape } ?? []
+      ?? LoopFrame(
+        domain: parts.outputs.first.map { function.type(of: $0).shape } ?? [], reduced: [])
     passes = LoopPasses(function, ops: parts.ops, outputs: parts.outputs)
   }
 
@@ -65,19 +85,24 @@ private struct LoopReads {
     var readAs: [ValueID: [ValueID]] = [:]
     for value in parts.read { readAs[order.root[value], default: []].append(value) }
     var pairs: [InPlaceOutput] = []
-    for (output, value) in parts.outputs.enumerated() where isOfDomain(value) {
-      let dtype = function.type(of: value).dtype
-      let pass = passes.write(value)
+    for (output, value) in parts.outputs.enumerated() {
+      let type = function.type(of: value)
+      let pass: Int
+      if type.shape == frame.domain {
+        pass = passes.write(value)
+      } else if frame.isKept(type.shape) {
+        // Written after the pass that makes it known, at the place of the loops around the passes.
+        pass = passes.level[value] ?? 0
+      } else {
+        continue
+      }
       for (input, root) in kernel.reads.enumerated() {
         let isFree = readAs[root]!.allSatisfy {
-          isOfDomain($0) && function.type(of: $0).dtype == dtype
-            && (passes.lastRead[$0] ?? -1) <= pass
+          function.type(of: $0) == type && (passes.lastRead[$0] ?? -1) <= pass
         }
         if isFree { pairs.append(InPlaceOutput(output: output, input: input)) }
       }
     }
     return pairs
   }
-
-  private func isOfDomain(_ value: ValueID) -> Bool { function.type(of: value).shape == domain }
 }

@@ -1,10 +1,9 @@
 // Which results replace the argument they update in its own buffer, and the order that this needs.
 //
-// A new parameter or state may be written over the old one if the kernel that makes it reads the old
-// one at the place that it writes only, and if no later kernel reads the old one. The first follows
-// from the kernel: every op from the argument to the result is elementwise. The second is a matter of
-// the order: the kernel sinks below the readers before planning, and the planner is told which
-// kernels may not run after it.
+// A new parameter or state may be written over the old one if the kernel that makes it has read the old
+// one there before, and if no later kernel reads the old one. The first is the rule of
+// `InPlaceOutputs`. The second is a matter of the order: the kernel sinks below the readers before
+// planning, and the planner is told which kernels may not run after it.
 
 /// The updates of a function that can be done in place.
 struct InPlaceUpdates: Sendable {
@@ -38,6 +37,12 @@ struct InPlaceUpdates: Sendable {
       }
     }
     let returned = function.returnedValues.map { order.root[$0] }
+    func mayOverwrite(_ argument: ValueID, with value: ValueID, in kernel: Kernel) -> Bool {
+      guard let input = kernel.reads.firstIndex(of: argument) else { return true }
+      let output = kernel.writes.firstIndex(of: value)!
+      return function.inPlaceOutputs(of: kernel, order: order)
+        .contains(InPlaceOutput(output: output, input: input))
+    }
     var timesReturned: [ValueID: Int] = [:]
     for value in returned { timesReturned[value, default: 0] += 1 }
     for (result, value) in zip(function.results, returned) {
@@ -45,38 +50,12 @@ struct InPlaceUpdates: Sendable {
       let argument = function.arguments[index].value
       // A value that is returned twice, or an old value that is returned, needs a buffer of its own.
       guard let kernel = kernelOf[value], timesReturned[value] == 1, timesReturned[argument] == nil,
-        readsElementwise(function, order.kernels[kernel].op, argument)
+        mayOverwrite(argument, with: value, in: order.kernels[kernel])
       else { continue }
       updates.append(
         Update(
           argument: index, value: value, kernel: kernel,
           readers: (readersOf[argument] ?? []).filter { $0 != kernel }))
-    }
-  }
-
-  /// Whether every op of a kernel that an argument reaches is elementwise.
-  private func readsElementwise(_ function: Function, _ op: OpID, _ argument: ValueID) -> Bool {
-    var reached: Set<ValueID> = [argument]
-    for inner in function.opsOfKernel(op) {
-      guard function.operands(of: inner).contains(where: { reached.contains($0) }) else { continue }
-      let opcode = function.ops[inner].opcode
-      guard opcode.isElementwise && !function.isIndexing(inner) || opcode.isTerminator else {
-        return false
-      }
-      reached.formUnion(function.results(of: inner))
-    }
-    return !readsView(of: argument, function, op)
-  }
-
-  /// Whether a kernel reads the argument through a view, that is, by another index.
-
-  private func readsView(of argument: ValueID, _ function: Function, _ op: OpID) -> Bool {
-    function.opsOfKernel(op).contains { inner in
-      function.operands(of: inner).contains { operand in
-        guard let definition = function.definingOp(of: operand) else { return false }
-        return function.ops[definition].opcode == .reshape
-          && function.operands(of: definition).first == argument
-      }
     }
   }
 }

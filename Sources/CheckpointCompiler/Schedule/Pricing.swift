@@ -29,7 +29,7 @@ func priced(_ function: Function, costs: CostModel) throws(Diagnostic) -> Priced
   let returned = Set(function.returnedValues.map { order.root[$0] })
   let inResult = function.valuesInResults(order)
   let updates = InPlaceUpdates(function, order)
-  for kernel in order.kernels {
+  for (kernel, timeNs) in zip(order.kernels, costs.timesNs(of: order, in: function)) {
     for (output, value) in kernel.writes.enumerated() {
       producer[value] = RematProblem.Input(node: nodes.count, output: output)
     }
@@ -39,7 +39,7 @@ func priced(_ function: Function, costs: CostModel) throws(Diagnostic) -> Priced
     nodes.append(
       RematProblem.Node(
         name: function.kernelName(kernel),
-        cost: costs.timeNs(of: kernel, in: function),
+        cost: timeNs,
         // Results live in buffers of the caller.
         outputBytes: kernel.writes.isEmpty
           ? [0]

@@ -9,6 +9,8 @@ enum CompileTimeValue: Hashable, Sendable {
   case list([CompileTimeValue])
   case word(String)
   case text(String)
+  /// The elements of a constant as bytes.
+  case elements(ConstantData)
   case dtype(DType)
   /// A function by its name.
   case function(String)
@@ -23,6 +25,7 @@ enum CompileTimeValue: Hashable, Sendable {
     case .list: "a list"
     case .word(let word): "the word '\(word)'"
     case .text: "a string"
+    case .elements: "the elements of a constant"
     case .dtype: "a dtype"
     case .function: "a function"
     case .pack: "a pack of extents"
@@ -79,6 +82,7 @@ struct CompileTimeEvaluator: Sendable {
     case .natural(let value): return .natural(value)
     case .float(let value): return .float(value)
     case .string(let text): return .text(text)
+    case .elements(let data): return .elements(data)
     case .name(let name): return bindings[name.text] ?? .word(name.text)
     case .function(let name): return .function(name.text)
     case .expansion(let name):

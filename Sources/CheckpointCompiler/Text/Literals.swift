@@ -5,6 +5,7 @@ func constantData(
   _ value: CompileTimeValue, type: TensorType, at location: SourceLocation
 ) throws(Diagnostic) -> ConstantData {
   switch value {
+  case .elements(let data): return data
   case .list:
     var bytes: [UInt8] = []
     try appendElements(value, type: type, axis: 0, into: &bytes, at: location)

@@ -13,6 +13,8 @@ indirect enum SyntaxExpression: Sendable {
   case natural(UInt64)
   case float(Double)
   case string(String)
+  /// The elements of a constant, where an importer has them.
+  case elements(ConstantData)
   case name(SyntaxName)
   /// `@f`, as the value of an attribute.
   case function(SyntaxName)

@@ -12,7 +12,7 @@ enum PackVerb {
     if let seconds = arguments.number(.timeLimit) { options.setTimeLimit(seconds: seconds) }
     let start = ContinuousClock.now
     let result = pack(problem, options: options)
-    let seconds = start.duration(to: .now).inSeconds
+    let seconds = start.duration(to: .now) / .seconds(1)
     do {
       try PlacementChecker(problem).check(result.plan)
     } catch {

@@ -91,6 +91,21 @@ public struct RematChecker: Sendable {
     return figures
   }
 
+  /// Walks the schedule of a result and compares the figures that it claims.
+  ///
+  /// - Throws: The first rule that a step breaks, or the figures that differ.
+  public func check(_ result: SolveResult) throws(Diagnostic) {
+    let figures = try check(
+      result.schedule, budgetBytes: result.status == .infeasible ? nil : result.budgetBytes)
+    guard figures.peakBytes == result.peakBytes,
+      abs(figures.cost - result.cost) <= 1e-9 * max(1, figures.cost)
+    else {
+      throw Diagnostic(
+        "the schedule has peak \(figures.peakBytes) and cost \(figures.cost), not "
+          + "\(result.peakBytes) and \(result.cost)")
+    }
+  }
+
   /// Bytes of the outputs that the run at `position` writes over inputs freed before the next run.
   private func overwrittenBytes(
     of node: RematProblem.Node, at position: Int, in schedule: Schedule

@@ -99,9 +99,9 @@ public struct RematProblem: Sendable, Equatable {
 
   /// A checked problem whose diagnostics point at `locations`, one per node, where known.
   init(nodes: [Node], budgetBytes: Int?, locations: [SourceLocation]) throws(Diagnostic) {
-    var totalBytes = 0
+    var totals = Totals()
     for index in nodes.indices {
-      if let message = Self.firstViolation(of: nodes[index], at: index, in: nodes, &totalBytes) {
+      if let message = Self.firstViolation(of: nodes[index], at: index, in: nodes, &totals) {
         throw Diagnostic(
           "node \(index)\(Self.quoted(nodes[index].name)): \(message)",
           at: index < locations.count ? locations[index] : .unknown)
@@ -117,21 +117,30 @@ public struct RematProblem: Sendable, Equatable {
   /// The name as messages show it: in quotes after a space, or nothing.
   static func quoted(_ name: String) -> String { name.isEmpty ? "" : " '\(name)'" }
 
-  /// Largest total of bytes that a problem may hold, so that no sum overflows.
-  private static let totalBytesMax = Int.max / 8
+  /// What has been added up so far.
+  private struct Totals {
+    /// Largest totals that a problem may have, so that no sum over its runs overflows.
+    static let bytesMax = Int.max / 8
+    static let costMax = 1e300
+
+    var bytes = 0
+    var cost = 0.0
+  }
 
   private static func firstViolation(
-    of node: Node, at index: Int, in nodes: [Node], _ totalBytes: inout Int
+    of node: Node, at index: Int, in nodes: [Node], _ totals: inout Totals
   ) -> String? {
     guard node.cost.isFinite, node.cost >= 0 else {
       return "its cost is not a number of at least zero: \(node.cost)"
     }
+    totals.cost += node.cost
+    if totals.cost > Totals.costMax { return "the costs up to here exceed \(Totals.costMax)" }
     if node.outputBytes.isEmpty { return "it has no output" }
     for bytes in node.outputBytes + [node.scratchBytes] {
       if bytes < 0 { return "a size is negative: \(bytes)" }
-      let (sum, overflow) = totalBytes.addingReportingOverflow(bytes)
-      if overflow || sum > totalBytesMax { return "the sizes up to here exceed 2^60 bytes" }
-      totalBytes = sum
+      let (sum, overflow) = totals.bytes.addingReportingOverflow(bytes)
+      if overflow || sum > Totals.bytesMax { return "the sizes up to here exceed 2^60 bytes" }
+      totals.bytes = sum
     }
     if node.keep.count > node.outputBytes.count {
       return "'keep' has \(node.keep.count) entries for \(node.outputBytes.count) outputs"

@@ -15,6 +15,12 @@ extension RunSequence {
     return true
   }
 
+  /// Whether a node is made before `slot`.
+  func isMade(_ node: Int, before slot: Int) -> Bool {
+    let value = Int(outputStart[node])
+    return touches.count(of: value) > 0 && touches.slot(0, of: value) < slot
+  }
+
   /// Whether the inputs of `node` are made before `slot`, and neither it nor what it invalidates
   /// runs where it may not.
   func canRun(_ node: Int, at slot: Int) -> Bool {

@@ -17,7 +17,10 @@ extension SequenceSearch {
     switch draw {
     case 0..<20: return remove()
     case 20..<40: return insert(across: currentPeakSlot())
-    case 40..<70: return remove() && repair()
+    case 40..<70:
+      guard remove() else { return false }
+      repair()
+      return true
     default: return shift()
     }
   }
@@ -56,13 +59,10 @@ extension SequenceSearch {
   }
 
   /// Drops values where memory now exceeds the budget, if it does.
-  private mutating func repair() -> Bool {
+  private mutating func repair() {
     for _ in 0..<2 {
-      let figures = runs.figures()
-      if figures.peakBytes <= goal.budgetBytes { return true }
-      if !insert(across: runs.peakSlot()) { return true }
+      if runs.figures().peakBytes <= goal.budgetBytes || !insert(across: runs.peakSlot()) { return }
     }
-    return true
   }
 
   /// Makes a value anew right before a use, mostly one that is live across the slot `peak`.
@@ -125,6 +125,8 @@ extension SequenceSearch {
     }
     block.sort()
     for (slot, node) in zip(slots.reversed(), block) {
+      // Where first runs have their order, a repeated run does not come before them.
+      if goal.keepsOrder, !runs.isMade(Int(node), before: Int(slot)) { return false }
       if !runs.canRun(Int(node), at: Int(slot)) { return false }
       runs.insert(Int(node), at: Int(slot))
     }
@@ -177,6 +179,7 @@ extension SequenceSearch {
     while target > low, target < high, runs.node(at: target) >= 0 { target += step }
     if target <= low || target >= high { return false }
     runs.remove(at: slot)
+    if goal.keepsOrder, !runs.isMade(node, before: target) { return false }
     if !runs.canRun(node, at: target) { return false }
     runs.insert(node, at: target)
     return true
