@@ -15,6 +15,7 @@
 ///   - options: What is asked of the compilation; budget and pins are about the step alone.
 ///   - isTaken: Whether the order of the ops of callees is their plan.
 /// - Returns: The function, whose callees have storage and a price.
+/// - Throws: A defect of ckc, or a graph whose sizes cannot be added up.
 func withRoutines(
   _ function: Function, options: CompileOptions, isTaken: Bool
 ) throws(CompileError) -> Function {

@@ -28,6 +28,20 @@ extension FunctionBuilder {
     }
   }
 
+  /// Appends the ops of a closed function, and returns the images of what it returns.
+  ///
+  /// An argument that nothing reads may have no operand. `prefix` is put before names.
+  mutating func splice(
+    _ callee: Function, _ operands: [ValueID?], prefix: String = ""
+  ) -> [ValueID] {
+    var map = ValueMap(for: callee)
+    for (argument, operand) in zip(callee.arguments, operands) { map[argument.value] = operand }
+    for op in callee.blocks[callee.body].ops.dropLast() {
+      clone(op, of: callee, map: &map) { _, name in prefix + name }
+    }
+    return callee.returnedValues.map { map[$0]! }
+  }
+
   /// Appends a copy of an op, its regions included, and maps its results.
   ///
   /// `naming` gives the name of a copied value, from the original and its name; values without a name
