@@ -150,7 +150,8 @@ extension ReverseWalk {
       rows.append(next.pushRow(own[index], on: stack, at: trip))
     }
     let values = next.splice(body, own)
-    let one = next.emit(.constant, [], [.value: .constant(.splat(DType.i32.encode(1)))], type: counter)
+    let one = next.emit(
+      .constant, [], [.value: .constant(.splat(DType.i32.encode(1)))], type: counter)
     let later = next.emit(.add, [trip, one], name: "trip.new")
     let stackNames = stacked.map { "\(body.nameOfArgument($0)).stack.new" }
     addCallee(

@@ -83,7 +83,8 @@ extension FunctionBuilder {
   /// A row of a stack, as a value of the given type.
   mutating func row(of stack: ValueID, at trip: ValueID, as type: TensorType) -> ValueID {
     let row = emit(
-      .dynamicSlice, [stack] + starts(trip, rank: type.rank), [.sliceSizes: .ints([1] + type.shape)])
+      .dynamicSlice, [stack] + starts(trip, rank: type.rank), [.sliceSizes: .ints([1] + type.shape)]
+    )
     return emit(.reshape, [row], type: type)
   }
 

@@ -149,7 +149,9 @@ private struct LoopSimplification {
       }
     }
     let hoisted = LoopInvariants(body, isCaptured: { $0 >= carriedCount || isPassedOn[$0] })
-    guard !plan.isUnchanged(carriedCount: carriedCount) || !hoisted.values.isEmpty else { return nil }
+    guard !plan.isUnchanged(carriedCount: carriedCount) || !hoisted.values.isEmpty else {
+      return nil
+    }
 
     // A loop that carries nothing any more is not run: its results are what it starts with.
     let kept = plan.carried
@@ -163,7 +165,8 @@ private struct LoopSimplification {
     attributes[.condition] = .function(replace(condition.name, by: wide))
     attributes[.body] = .function(replace(body.name, by: newBody))
     let op = builder.appendUnchecked(
-      .while, operands + moved, attributes, types: kept.map { body.type(of: body.arguments[$0].value) },
+      .while, operands + moved, attributes,
+      types: kept.map { body.type(of: body.arguments[$0].value) },
       location: site.location)
     var results = Array(site.operands.prefix(carriedCount))
     for (index, value) in zip(kept, builder.function.results(of: op)) { results[index] = value }
@@ -222,7 +225,9 @@ private struct LoopSimplification {
     }
     var returned = site.isRead.indices.filter { site.isRead[$0] }
     if returned.isEmpty { returned = [0] }
-    guard !plan.isUnchanged(carriedCount: 0) || returned.count < site.isRead.count else { return nil }
+    guard !plan.isUnchanged(carriedCount: 0) || returned.count < site.isRead.count else {
+      return nil
+    }
     var attributes = site.attributes
     attributes[.branches] = .functions(
       branches.map { replace($0.name, by: plan.rebuilt($0, returning: returned, hoisted: [])) })
