@@ -55,7 +55,7 @@ extension Function {
 
   /// Whether each returned value depends through differentiable ops on active arguments.
   private func activeResults(_ arguments: [Bool]) -> [Bool] {
-    var walk = ReverseWalk(self, [:], names: [])
+    var walk = ReverseWalk(self, [:], .stacked, names: [])
     for (argument, isActive) in zip(self.arguments, arguments) {
       walk.isActive[argument.value] = isActive
     }
@@ -65,11 +65,32 @@ extension Function {
 }
 
 extension FunctionBuilder {
+  /// An integer in every element of a type.
+  mutating func number(_ value: Int, _ type: TensorType) -> ValueID {
+    emit(
+      .constant, [], [.value: .constant(.splat(type.dtype.encode(integer: value)!))], type: type)
+  }
+
+  /// A scalar and one more.
+  mutating func increment(_ value: ValueID) -> ValueID {
+    let one = number(1, type(of: value))
+    return emit(.add, [value, one], name: "trip.new")
+  }
+
+  /// A counter at a trip.
+  mutating func value(of counter: LoopCounter, at trip: ValueID, as type: TensorType) -> ValueID {
+    var value = trip
+    if type.dtype != .i32 { value = emit(.convert, [value], type: TensorType(type.dtype)) }
+    if !type.shape.isEmpty { value = emit(.reshape, [value], type: type) }
+    let (step, start) = (number(counter.step, type), number(counter.start, type))
+    value = emit(.multiply, [value, step])
+    return emit(.add, [value, start])
+  }
+
   /// `trip` and zeros: where a row begins.
   private mutating func starts(_ trip: ValueID, rank: Int) -> [ValueID] {
     guard rank > 0 else { return [trip] }
-    let zero = emit(
-      .constant, [], [.value: .constant(.splat(DType.i32.encode(0)))], type: TensorType(.i32))
+    let zero = number(0, TensorType(.i32))
     return [trip] + Array(repeating: zero, count: rank)
   }
 

@@ -30,12 +30,19 @@
 public func differentiated(
   _ module: Module, remarks: inout [Diagnostic]
 ) throws(DiagnosticList) -> Function {
+  try differentiated(module, .stacked, remarks: &remarks)
+}
+
+/// The training step of a module, with loops that keep for their backward part what `residuals` says.
+func differentiated(
+  _ module: Module, _ residuals: LoopResiduals, remarks: inout [Diagnostic]
+) throws(DiagnosticList) -> Function {
   let entry = module.entry
   if entry.isTrainingStep { return entry }
   let forward = inlined(entry, in: module, scope: .beforeDifferentiation).preparingLoops()
   let loss = try scalarLoss(of: forward)
   try checkRegions(of: forward)
-  var walk = ReverseWalk(forward, module)
+  var walk = ReverseWalk(forward, module, residuals)
   let step = walk.run(from: loss, remarks: &remarks)
   if !walk.errors.isEmpty { throw DiagnosticList(walk.errors) }
   return step
@@ -108,6 +115,8 @@ struct ReverseWalk {
   let forward: Function
   /// The functions that calls and gradients of calls name.
   let functions: [String: Function]
+  /// What loops keep for their backward part.
+  let residuals: LoopResiduals
   /// The image of each forward value in the function being built.
   var map: ValueMap
   var context: GradientContext
@@ -122,16 +131,20 @@ struct ReverseWalk {
   /// The names of all functions, so that new ones get their own.
   var names: Set<String>
 
-  init(_ forward: Function, _ module: Module) {
+  init(_ forward: Function, _ module: Module, _ residuals: LoopResiduals) {
     let functions = Dictionary(
       module.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     self.init(
-      forward, functions,
+      forward, functions, residuals,
       names: Set(module.functions.map(\.name) + forward.callees.map(\.name)))
   }
 
-  init(_ forward: Function, _ functions: [String: Function], names: Set<String>) {
+  init(
+    _ forward: Function, _ functions: [String: Function], _ residuals: LoopResiduals,
+    names: Set<String>
+  ) {
     self.forward = forward
+    self.residuals = residuals
     self.functions = functions
     self.names = names
     map = ValueMap(for: forward)
