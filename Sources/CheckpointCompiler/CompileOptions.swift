@@ -56,6 +56,8 @@ public enum Stage: String, CaseIterable, Sendable {
 public struct CompileOptions: Sendable {
   /// The function to compile; by default `@main`, or the only one that no other calls.
   public var entry: String?
+  /// What arguments and results of a StableHLO graph are; IR says it itself.
+  public var roles = GraphRoles()
   /// The prefix of emitted names; by default the name of the function.
   public var name: String?
   /// The machine to emit for.

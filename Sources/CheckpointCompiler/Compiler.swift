@@ -58,7 +58,7 @@ public struct Compiler: Sendable {
   /// A compiler with the given options.
   public init(options: CompileOptions = CompileOptions()) { self.options = options }
 
-  /// Compiles a text up to the last stage of the options.
+  /// Compiles a text, IR or StableHLO, up to the last stage of the options.
   ///
   /// `sources` gets the text and the layers, so that the diagnostics of an error can be rendered;
   /// `fileName` is the name that they show.
@@ -71,13 +71,31 @@ public struct Compiler: Sendable {
     var watch = Stopwatch()
     let module: Module
     do {
-      module = try parseModule(text, name: fileName, sources: &sources, entry: options.entry)
+      module = try readGraph(
+        text, name: fileName, sources: &sources, entry: options.entry, roles: options.roles)
     } catch {
       throw .input(error)
     }
     watch.lap("parse")
     var compilation = Compilation(options: options, sources: sources, module: module)
     defer { sources = compilation.sources }
+    try run(&compilation, &watch)
+    compilation.seconds = watch.laps
+    return compilation
+  }
+
+  /// Compiles a module up to the last stage of the options.
+  ///
+  /// - Parameters:
+  ///   - module: The functions.
+  ///   - sources: The texts that their locations refer to.
+  /// - Returns: The results of all stages.
+  /// - Throws: Every error of the graph, a budget that cannot be met, or a defect of ckc.
+  public func compile(
+    _ module: Module, sources: SourceMap = SourceMap()
+  ) throws(CompileError) -> Compilation {
+    var watch = Stopwatch()
+    var compilation = Compilation(options: options, sources: sources, module: module)
     try run(&compilation, &watch)
     compilation.seconds = watch.laps
     return compilation

@@ -74,7 +74,7 @@ extension ProgramGenerator {
 
   private mutating func pickInteger() -> PoolValue {
     if let found = pickValue(where: { $0.type.dtype.isInteger }), chance(3, of: 4) { return found }
-    let dtype: DType = pick([.i32, .i32, .i64, .ui8, .ui32])
+    let dtype: DType = pick([.i32, .i32, .i64, .i16, .i8, .ui64, .ui32, .ui16, .ui8])
     return argument(TensorType(dtype, newShape(rank: number(0...2))), role: .input)
   }
 
@@ -123,7 +123,9 @@ extension ProgramGenerator {
   mutating func conversion() {
     if chance(1, of: 3) {
       let x = bounded(pickFloat(exact: true), to: 8)
-      emit(.convert, [x], type: x.type.with(pick([.i32, .i64, .ui8, .ui32, .i1])), bound: 8)
+      emit(
+        .convert, [x], type: x.type.with(pick(DType.allCases.filter { !$0.isFloatingPoint })),
+        bound: 8)
       return
     }
     let x = bounded(pickFloat())
@@ -152,7 +154,7 @@ extension ProgramGenerator {
 
   mutating func iota() {
     let shape = newShape(rank: number(1...3))
-    let dtype: DType = pick([.i32, .i64, .ui8, mainDType])
+    let dtype: DType = pick([.i32, .i64, .i16, .i8, .ui64, .ui16, .ui8, mainDType])
     emit(
       .iota, [], [.dim: .int(random.index(below: shape.count))], type: TensorType(dtype, shape),
       bound: 5)

@@ -45,8 +45,8 @@ package func randomArguments(for function: Function, seed: UInt64) -> [Tensor] {
       floats: (0..<type.elementCount).map { _ in
         switch type.dtype {
         case .f64, .f32, .bf16, .f16: Double(random.index(below: 49) - 24) / 16
-        case .i64, .i32: Double(random.index(below: 13) - 3)
-        case .ui32, .ui8: Double(random.index(below: 10))
+        case .i64, .i32, .i16, .i8: Double(random.index(below: 13) - 3)
+        case .ui64, .ui32, .ui16, .ui8: Double(random.index(below: 10))
         case .i1: Double(random.index(below: 2))
         }
       })

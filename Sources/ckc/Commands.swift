@@ -49,6 +49,7 @@ enum Commands {
     case .help: try HelpVerb.run(arguments, console: console)
     case .completions: CompletionsVerb.run(arguments, console: console)
     case .inspect: try InspectVerb.run(arguments, console: console)
+    case .import: try ImportVerb.run(arguments, console: console)
     case .solve: return try SolveVerb.run(arguments, console: console)
     case .pack: return try PackVerb.run(arguments, console: console)
     case .fmt: return try FmtVerb.run(arguments, console: console)

@@ -62,7 +62,8 @@ struct GraphJob {
     }
     options = CompileOptions(lastStage: lastStage)
     options.target = .cpu(threadsMax: arguments.integer(.threads) ?? Target.cpu().threadsMax)
-    options.entry = arguments.text(.entry).map { $0.hasPrefix("@") ? String($0.dropFirst()) : $0 }
+    options.entry = arguments.entry
+    options.roles = arguments.roles
     options.optimizer = GraphJob.optimizer(arguments, default: defaultOptimizer)
     isJSON = arguments.isJSON
     printAfter = try arguments.all(.printAfter).map { try GraphJob.point($0, .printAfter) }
@@ -79,7 +80,7 @@ struct GraphJob {
       if case .pass = $0 { true } else { false }
     }
     fileName = arguments.operands[0] == "-" ? "<stdin>" : arguments.operands[0]
-    text = try GraphJob.read(arguments.operands[0])
+    text = try GraphJob.bytes(of: arguments.operands[0])
     costsPath = arguments.text(.costs)
     if let path = costsPath {
       options.measuredNs = try GraphJob.parse(path) { try MeasuredCosts.read(json: $0, file: $1) }
@@ -107,18 +108,6 @@ struct GraphJob {
   /// The bytes of an operand; `-` is standard input.
   static func bytes(of operand: String) throws(FileError) -> [UInt8] {
     try readFile(operand == "-" ? "/dev/stdin" : operand)
-  }
-
-  private static func read(_ operand: String) throws -> [UInt8] {
-    let isStableHLO = operand.hasSuffix(".mlir") || operand.hasSuffix(".stablehlo")
-    let text = try bytes(of: operand)
-    let start = text.drop { $0 == 32 || (9...13).contains($0) }
-    if isStableHLO || start.starts(with: "module ".utf8) || start.starts(with: "#loc".utf8) {
-      throw Failure.input(
-        "\(operand == "-" ? "<stdin>" : operand): StableHLO text is not read yet; write the graph "
-          + "in the IR of docs/ir.md")
-    }
-    return text
   }
 
   /// The content of a file; its diagnostics are rendered with its lines.
@@ -218,6 +207,23 @@ struct GraphJob {
       console.warn(
         "\(costsPath) has no cost for \(missing) of \(keys.count) kernels; they are estimated")
     }
+  }
+}
+
+extension Arguments {
+  /// The function to compile.
+  var entry: String? { text(.entry).map { $0.hasPrefix("@") ? String($0.dropFirst()) : $0 } }
+
+  /// The roles of the arguments and results of a StableHLO graph.
+  var roles: GraphRoles {
+    func words(_ option: OptionName) -> [String] {
+      all(option).flatMap { $0.split(separator: ",").map(String.init) }.map {
+        $0.hasPrefix("%") ? String($0.dropFirst()) : $0
+      }
+    }
+    return GraphRoles(
+      loss: text(.loss).map { $0.hasPrefix("%") ? String($0.dropFirst()) : $0 },
+      parameters: words(.params), state: words(.state))
   }
 }
 

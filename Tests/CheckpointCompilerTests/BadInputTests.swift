@@ -58,7 +58,7 @@ import Testing
       "  %y = broadcast_in_dim %x {dims = [0]} : f32[4,9223372036854775807]",
       "error: extents are at least 0 and a type takes at most 1 TiB"
     ),
-    ("  %y = reshape %x : f32[99999999999999999999]", "is out of range of i64"),
+    ("  %y = reshape %x : f32[99999999999999999999]", "is out of range of ui64"),
     ("  %y = constant 1 / 0 : f32[4]", "error: 1 / 0 has no value"),
     (
       "  %y = constant range(0 - 9223372036854775807, 9223372036854775807) : f32[4]",

@@ -105,16 +105,17 @@ private struct ElementwiseCase {
 private func edgeElements(_ dtype: DType, isShort: Bool) -> [[UInt8]] {
   if dtype == .i1 { return [[0], [1]] }
   if !dtype.isFloatingPoint {
-    let range = dtype.integerRange
-    let short: [Int64] = [range.lowerBound, 0, 1, 7, range.upperBound, dtype.wrapped(-1)]
+    let (least, greatest) = (dtype.leastInteger, dtype.greatestInteger)
+    let short: [Int64] = [least, 0, 1, 7, greatest, dtype.wrapped(-1)]
     let long: [Int64] = [
-      2, 3, 10, 31, 32, 63, 64, 100, 127, 128, 200, 255, 256, 257, 65_519, 65_520, 16_777_217,
+      2, 3, 8, 10, 15, 16, 17, 31, 32, 63, 64, 100, 127, 128, 200, 255, 256, 257, 65_519, 65_520,
+      16_777_217,
       33_554_435, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x1_0000_0000, 0x7FFF_FF80_0000_0001,
       0x0040_4000_0000_0001, 0x0040_8000_0000_0001, 0x0040_8000_0000_0000,
-      range.lowerBound + 1, range.upperBound - 1,
+      least &+ 1, greatest &- 1,
     ]
     let all = isShort ? short : short + long + (long + short).map { 0 &- $0 }
-    let numbers = all.filter { range.contains($0) }
+    let numbers = all.filter { dtype.wrapped($0) == $0 }
     return numbers.map { Tensor(TensorType(dtype), integers: [$0]).bytes }
   }
   let short: [Double] = [0, -0.0, 1, -1.5, .infinity, -.infinity, .nan]

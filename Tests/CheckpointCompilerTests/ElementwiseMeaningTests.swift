@@ -150,7 +150,9 @@ import Testing
     #expect(try converted(.i1, [0, 1], to: .f32) == [0, 1])
     #expect(try converted(.f64, [1 + 0x1p-24, 1e300], to: .f32) == [1, .infinity])
     #expect(try converted(.i32, [16_777_217], to: .f32) == [16_777_216])
-    #expect(try converted(.i32, [-5, 300], to: .ui8) == [0, 255])
+    #expect(try converted(.i32, [-5, 300, 255], to: .ui8) == [251, 44, 255])
+    #expect(try converted(.i32, [-5, 200, 32_768], to: .i8) == [-5, -56, 0])
+    #expect(try converted(.ui16, [40_000], to: .i16) == [-25_536])
     let extremes = tensor(.f64, [1e30, -1e30])
     #expect(try result(.convert, [extremes], type: TensorType(.i64, [2])).integers == [.max, .min])
   }

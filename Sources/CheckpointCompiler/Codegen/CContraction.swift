@@ -59,7 +59,7 @@ struct CPart {
     switch dtype {
     case .f64, .f32: element
     case .bf16, .f16: "ckc_\(dtype.name)_to_f32(\(element))"
-    case .i64, .i32, .ui32, .ui8, .i1: "(\(dtype.cCompute))\(element)"
+    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: "(\(dtype.cCompute))\(element)"
     }
   }
 
@@ -68,7 +68,7 @@ struct CPart {
     switch dtype {
     case .f64, .f32: sum
     case .bf16, .f16: "ckc_f32_to_\(dtype.name)(\(sum))"
-    case .i64, .i32, .ui32, .ui8, .i1: "(\(dtype.cStorage))\(sum)"
+    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: "(\(dtype.cStorage))\(sum)"
     }
   }
 

@@ -17,7 +17,11 @@ func cComputeType(_ dtype: DType) -> String {
   case .f32, .bf16, .f16: "float"
   case .i64: "int64_t"
   case .i32: "int32_t"
+  case .i16: "int16_t"
+  case .i8: "int8_t"
+  case .ui64: "uint64_t"
   case .ui32: "uint32_t"
+  case .ui16: "uint16_t"
   case .ui8, .i1: "uint8_t"
   }
 }
@@ -26,7 +30,7 @@ func cComputeType(_ dtype: DType) -> String {
 func cStorageType(_ dtype: DType) -> String {
   switch dtype {
   case .bf16, .f16: "uint16_t"
-  case .f64, .f32, .i64, .i32, .ui32, .ui8, .i1: cComputeType(dtype)
+  case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: cComputeType(dtype)
   }
 }
 
@@ -35,7 +39,7 @@ func cLoad(_ dtype: DType, _ lvalue: String, uses: inout Set<String>) -> String 
   switch dtype {
   case .bf16: call("ckc_bf16_to_f32", [lvalue], &uses)
   case .f16: call("ckc_f16_to_f32", [lvalue], &uses)
-  case .f64, .f32, .i64, .i32, .ui32, .ui8, .i1: lvalue
+  case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: lvalue
   }
 }
 
@@ -54,7 +58,7 @@ func cStore(
   switch dtype {
   case .bf16: call(isRounded ? "ckc_bf16_bits" : "ckc_f32_to_bf16", [value], &uses)
   case .f16: call("ckc_f32_to_f16", [value], &uses)
-  case .f64, .f32, .i64, .i32, .ui32, .ui8, .i1: value
+  case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: value
   }
 }
 
@@ -63,7 +67,7 @@ func cRounded(_ dtype: DType, _ value: String, uses: inout Set<String>) -> Strin
   switch dtype {
   case .bf16: call("ckc_round_bf16", [value], &uses)
   case .f16: call("ckc_round_f16", [value], &uses)
-  case .f64, .f32, .i64, .i32, .ui32, .ui8, .i1: value
+  case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: value
   }
 }
 
@@ -88,7 +92,7 @@ func cExpression(
     return "(uint8_t)(\(operands[0]) \(cOperator(ofDirection: direction ?? "eq")) \(operands[1]))"
   case .select:
     let choice = "\(operands[0]) != 0 ? \(operands[1]) : \(operands[2])"
-    return operandDType.byteCount == 1 ? "(uint8_t)(\(choice))" : choice
+    return isComputedInInt(operandDType) ? "(\(cComputeType(operandDType)))(\(choice))" : choice
   case .clamp:
     let raised = cExpression(
       .maximum, operandDType: operandDType, resultDType: resultDType, [operands[1], operands[0]],
@@ -197,18 +201,21 @@ private func cInteger(
     switch dtype {
     case .i64: "(int64_t)((uint64_t)\(a) \(sign) (uint64_t)\(b))"
     case .i32: "(int32_t)((uint32_t)\(a) \(sign) (uint32_t)\(b))"
-    case .ui8: "(uint8_t)(\(a) \(sign) \(b))"
+    // In `int`, which holds all sums and products of these.
+    case .i16, .i8, .ui8: "(\(type))(\(a) \(sign) \(b))"
+    // In `int`, the product of two large ones would overflow.
+    case .ui16: "(uint16_t)((uint32_t)\(a) \(sign) (uint32_t)\(b))"
     default: "\(a) \(sign) \(b)"
     }
   }
   /// An operator that does not leave the type, unless C computes in `int`.
   func plain(_ expression: String) -> String {
-    dtype == .ui8 ? "(uint8_t)(\(expression))" : expression
+    isComputedInInt(dtype) ? "(\(type))(\(expression))" : expression
   }
   switch opcode {
   case .abs:
-    return dtype.isUnsigned ? x : "\(x) < 0 ? \(wrapping("0", "-", x)) : \(x)"
-  case .negate: return wrapping(dtype == .ui32 ? "0u" : "0", "-", x)
+    return dtype.isUnsigned ? x : plain("\(x) < 0 ? \(wrapping("0", "-", x)) : \(x)")
+  case .negate: return wrapping(dtype == .ui32 || dtype == .ui64 ? "0u" : "0", "-", x)
   case .sign:
     return dtype.isUnsigned ? "(\(type))(\(x) != 0)" : "(\(type))((\(x) > 0) - (\(x) < 0))"
   case .not: return plain("~\(x)")
@@ -245,19 +252,23 @@ private func cConversion(
     let single: String =
       switch source {
       case .f64: call("ckc_odd_f64_to_f32", [x], &uses)
-      case .i64: call("ckc_odd_i64_to_f32", [x], &uses)
+      case .i64, .ui64: call("ckc_odd_\(source.name)_to_f32", [x], &uses)
       case .i32, .ui32: call("ckc_odd_f64_to_f32", ["(double)\(x)"], &uses)
       case .f32, .bf16, .f16: x
-      case .ui8, .i1: "(float)\(x)"
+      case .i16, .i8, .ui16, .ui8, .i1: "(float)\(x)"
       }
-    // Every ui8 and every truth value is a number of both dtypes.
+    // Every number of one byte is one of both dtypes.
     return source.byteCount == 1 ? single : cRounded(target, single, uses: &uses)
-  case .i64, .i32, .ui32, .ui8, .i1:
-    let isWider =
-      source.byteCount < target.byteCount && (source.isUnsigned || !target.isUnsigned)
-    if source == .i1 || isWider { return "(\(cComputeType(target)))\(x)" }
-    return call("ckc_\(source.name)_to_\(target.name)", [x], &uses)
+  case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1:
+    // Integers keep their lowest bits; that C leaves a signed target to the implementation, all
+    // agree on.
+    return "(\(cComputeType(target)))\(x)"
   }
+}
+
+/// Whether C computes with numbers of this type in `int`, which is wider.
+private func isComputedInInt(_ dtype: DType) -> Bool {
+  !dtype.isFloatingPoint && dtype.byteCount < 4
 }
 
 /// The op that a reduction or scatter of the given `kind` combines elements with.

@@ -313,7 +313,11 @@ extension DType {
     case .bf16, .f16: "uint16_t"
     case .i64: "int64_t"
     case .i32: "int32_t"
+    case .i16: "int16_t"
+    case .i8: "int8_t"
+    case .ui64: "uint64_t"
     case .ui32: "uint32_t"
+    case .ui16: "uint16_t"
     case .ui8, .i1: "uint8_t"
     }
   }
@@ -323,8 +327,8 @@ extension DType {
     switch self {
     case .f64: "double"
     case .f32, .bf16, .f16: "float"
-    case .i64: "uint64_t"
-    case .i32, .ui32, .ui8, .i1: "uint32_t"
+    case .i64, .ui64: "uint64_t"
+    case .i32, .i16, .i8, .ui32, .ui16, .ui8, .i1: "uint32_t"
     }
   }
 }

@@ -27,8 +27,12 @@ func cLiteral(_ bytes: [UInt8], _ dtype: DType, uses: inout Set<String>) -> Stri
     let number = Int32(truncatingIfNeeded: bits)
     if number == .min { return "INT32_MIN" }
     return number < 0 ? "(\(number))" : "\(number)"
+  case .i16, .i8:
+    let number = dtype.wrapped(Int64(bitPattern: bits))
+    return number < 0 ? "(\(number))" : "\(number)"
+  case .ui64: return "UINT64_C(\(bits))"
   case .ui32: return "\(bits)u"
-  case .ui8, .i1: return "\(bits)"
+  case .ui16, .ui8, .i1: return "\(bits)"
   }
 }
 

@@ -5,7 +5,11 @@ extension CSupport {
   static let integers: [SupportFunction] =
     signedDivision("i64", "int64_t", unsigned: "uint64_t")
     + signedDivision("i32", "int32_t", unsigned: "uint32_t")
+    + signedDivision("i16", "int16_t", unsigned: "uint32_t")
+    + signedDivision("i8", "int8_t", unsigned: "uint32_t")
+    + unsignedDivision("ui64", "uint64_t", ones: "UINT64_MAX")
     + unsignedDivision("ui32", "uint32_t", ones: "UINT32_MAX")
+    + unsignedDivision("ui16", "uint16_t", ones: "UINT16_MAX")
     + unsignedDivision("ui8", "uint8_t", ones: "UINT8_MAX")
     + [
       SupportFunction(
@@ -25,7 +29,20 @@ extension CSupport {
             return (int64_t)result;
           }
           """),
-      narrowPower("i32", "int32_t"), narrowPower("ui32", "uint32_t"),
+      SupportFunction(
+        name: "ckc_power_ui64",
+        text: """
+          CKC_INLINE uint64_t ckc_power_ui64(uint64_t base, uint64_t exponent) {
+            uint64_t result = 1;
+            for (uint64_t rest = exponent; rest > 0; rest /= 2) {
+              if (rest % 2 == 1) result *= base;
+              base *= base;
+            }
+            return result;
+          }
+          """),
+      narrowPower("i32", "int32_t"), narrowPower("i16", "int16_t"), narrowPower("i8", "int8_t"),
+      narrowPower("ui32", "uint32_t"), narrowPower("ui16", "uint16_t"),
       narrowPower("ui8", "uint8_t"),
     ]
 
@@ -39,7 +56,7 @@ extension CSupport {
         text: """
           CKC_INLINE \(type) ckc_divide_\(dtype)(\(type) a, \(type) b) {
             if (b == -1) return (\(type))((\(unsigned))0 - (\(unsigned))a);
-            return b == 0 ? -1 : a / b;
+            return (\(type))(b == 0 ? -1 : a / b);
           }
           """),
       SupportFunction(
@@ -47,7 +64,7 @@ extension CSupport {
         text: """
           CKC_INLINE \(type) ckc_remainder_\(dtype)(\(type) a, \(type) b) {
             if (b == -1) return 0;
-            return b == 0 ? a : a % b;
+            return (\(type))(b == 0 ? a : a % b);
           }
           """),
     ]

@@ -101,15 +101,6 @@ extension CSupport {
   static let conversions: [SupportFunction] =
     oddRoundings
     + floatToInteger("f32", "float", suffix: "f") + floatToInteger("f64", "double", suffix: "")
-    + [
-      clamped("i64", "int64_t", "i32", "int32_t", from: "INT32_MIN", to: "INT32_MAX"),
-      clamped("i64", "int64_t", "ui32", "uint32_t", from: "0", to: "INT64_C(4294967295)"),
-      clamped("i64", "int64_t", "ui8", "uint8_t", from: "0", to: "255"),
-      clamped("i32", "int32_t", "ui32", "uint32_t", from: "0", to: nil),
-      clamped("i32", "int32_t", "ui8", "uint8_t", from: "0", to: "255"),
-      clamped("ui32", "uint32_t", "i32", "int32_t", from: nil, to: "2147483647u"),
-      clamped("ui32", "uint32_t", "ui8", "uint8_t", from: nil, to: "255u"),
-    ]
 
   /// Roundings to f32 after which rounding to a format of at most 22 bits is as rounding once
   /// (Boldo and Melquiond): what is inexact becomes the neighbour whose last bit is 1.
@@ -139,6 +130,15 @@ extension CSupport {
           return ckc_odd_f64_to_f32((double)(isLarge ? kept : x));
         }
         """),
+    SupportFunction(
+      name: "ckc_odd_ui64_to_f32", calls: ["ckc_odd_f64_to_f32"],
+      text: """
+        CKC_INLINE float ckc_odd_ui64_to_f32(uint64_t x) {
+          const uint64_t sticky = (x & 0xFFFu) != 0 ? 0x800u : 0u;
+          const uint64_t kept = (x & ~UINT64_C(0xFFF)) | sticky;
+          return ckc_odd_f64_to_f32((double)(x > UINT64_C(1) << 53 ? kept : x));
+        }
+        """),
   ]
 
   private static func floatToInteger(
@@ -159,40 +159,32 @@ extension CSupport {
           }
           """)
     }
+    /// The same of fewer than 32 bits, whose bounds a float holds.
+    func narrow(_ target: String, _ result: String, min: Int, max: Int) -> SupportFunction {
+      SupportFunction(
+        name: "ckc_\(source)_to_\(target)",
+        text: """
+          CKC_INLINE \(result) ckc_\(source)_to_\(target)(\(type) x) {
+            const \(type) number = x == x ? x : 0.0\(suffix);
+            const \(type) raised = number > \(min).0\(suffix) ? number : \(min).0\(suffix);
+            const \(type) bounded = raised < \(max).0\(suffix) ? raised : \(max).0\(suffix);
+            return (\(result))(int32_t)bounded;
+          }
+          """)
+    }
     return [
       saturating(
         "i64", "int64_t", above: "0x1p+63", below: "-0x1p+63", max: "INT64_MAX", min: "INT64_MIN"),
       saturating(
         "i32", "int32_t", above: "0x1p+31", below: "-0x1p+31", max: "INT32_MAX", min: "INT32_MIN"),
       saturating(
+        "ui64", "uint64_t", above: "0x1p+64", below: "0.0", max: "UINT64_MAX", min: "0"),
+      saturating(
         "ui32", "uint32_t", above: "0x1p+32", below: "0.0", max: "UINT32_MAX", min: "0"),
-      SupportFunction(
-        name: "ckc_\(source)_to_ui8",
-        text: """
-          CKC_INLINE uint8_t ckc_\(source)_to_ui8(\(type) x) {
-            const \(type) positive = x > 0.0\(suffix) ? x : 0.0\(suffix);
-            return (uint8_t)(int32_t)(positive < 255.0\(suffix) ? positive : 255.0\(suffix));
-          }
-          """),
+      narrow("i16", "int16_t", min: -32_768, max: 32_767),
+      narrow("i8", "int8_t", min: -128, max: 127),
+      narrow("ui16", "uint16_t", min: 0, max: 65_535),
+      narrow("ui8", "uint8_t", min: 0, max: 255),
     ]
-  }
-
-  /// The conversion of an integer dtype to one that lacks some of its values.
-  private static func clamped(
-    _ source: String, _ type: String, _ target: String, _ result: String, from min: String?,
-    to max: String?
-  ) -> SupportFunction {
-    var lines = "CKC_INLINE \(result) ckc_\(source)_to_\(target)(\(type) x) {\n"
-    var value = "x"
-    if let min {
-      lines += "  const \(type) raised = x < \(min) ? \(min) : x;\n"
-      value = "raised"
-    }
-    if let max {
-      lines += "  return (\(result))(\(value) > \(max) ? \(max) : \(value));\n}"
-    } else {
-      lines += "  return (\(result))\(value);\n}"
-    }
-    return SupportFunction(name: "ckc_\(source)_to_\(target)", text: lines)
   }
 }

@@ -132,7 +132,7 @@ private struct DriverBuffer {
     case .f32: kind = "RANDOM_F32"
     case .f64: kind = "RANDOM_F64"
     case .bf16: kind = "RANDOM_BF16"
-    case .f16, .i64, .i32, .ui32, .ui8, .i1: kind = "CONSTANT"
+    case .f16, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: kind = "CONSTANT"
     }
     row = "{\(type.sizeBytes), \(kind), \(type.dtype.byteCount), {0}}"
   }

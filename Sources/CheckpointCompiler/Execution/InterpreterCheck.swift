@@ -93,7 +93,7 @@ package struct InterpreterCheck: Sendable {
     case .f32: 1e-3
     case .f16: 1e-2
     case .bf16: 5e-2
-    case .i64, .i32, .ui32, .ui8, .i1: 0
+    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: 0
     }
   }
 }

@@ -30,13 +30,21 @@ extension Tensor {
       }
     } else {
       let numbers = integers
-      converted = Tensor(newType, integers: numbers)
+      converted = CheckpointCompiler.converted(self, to: newType)
       if dtype.isFloatingPoint {
         let back = converted.floats
-        inexact = numbers.indices.first { Int64(exactly: back[$0]) != numbers[$0] }
+        inexact = numbers.indices.first {
+          type.dtype == .ui64
+            ? UInt64(exactly: back[$0]) != UInt64(bitPattern: numbers[$0])
+            : Int64(exactly: back[$0]) != numbers[$0]
+        }
       } else {
         let back = converted.integers
-        inexact = numbers.indices.first { numbers[$0] != back[$0] }
+        // With the upper bit set, the same bits are another number where one dtype is signed.
+        let sharesSign = type.dtype.isUnsigned == dtype.isUnsigned
+        inexact = numbers.indices.first {
+          numbers[$0] != back[$0] || numbers[$0] < 0 && !sharesSign
+        }
       }
     }
     if let inexact {

@@ -71,7 +71,11 @@ public enum Npy {
       case .f16: "<f2"
       case .i64: "<i8"
       case .i32: "<i4"
+      case .i16: "<i2"
+      case .i8: "|i1"
+      case .ui64: "<u8"
       case .ui32: "<u4"
+      case .ui16: "<u2"
       case .ui8: "|u1"
       case .i1: "|b1"
       }
@@ -112,7 +116,11 @@ public enum Npy {
       case "f2": .f16
       case "i8": .i64
       case "i4": .i32
+      case "i2": .i16
+      case "i1": .i8
+      case "u8": .ui64
       case "u4": .ui32
+      case "u2": .ui16
       case "u1": .ui8
       case "b1": .i1
       default: nil
@@ -120,7 +128,8 @@ public enum Npy {
     guard let dtype else {
       throw Diagnostic(
         "\(name): element type '\(descr)' is not supported; convert it with .astype() to one of "
-          + "float64, float32, float16, int64, int32, uint32, uint8, bool")
+          + "float64, float32, float16, int64, int32, int16, int8, uint64, uint32, uint16, uint8, bool"
+      )
     }
     guard order != "|" || dtype.byteCount == 1 else {
       throw Diagnostic("\(name): element type '\(descr)' has no byte order")

@@ -31,7 +31,8 @@ public struct Safetensors: Sendable {
 
   private static let dtypeNames: [(DType, String)] = [
     (.f64, "F64"), (.f32, "F32"), (.bf16, "BF16"), (.f16, "F16"), (.i64, "I64"), (.i32, "I32"),
-    (.ui32, "U32"), (.ui8, "U8"), (.i1, "BOOL"),
+    (.i16, "I16"), (.i8, "I8"), (.ui64, "U64"), (.ui32, "U32"), (.ui16, "U16"), (.ui8, "U8"),
+    (.i1, "BOOL"),
   ]
 
   /// Reads a file.

@@ -17,8 +17,16 @@ public enum DType: UInt8, CaseIterable, Sendable {
   case i64
   /// Signed 32-bit integer, two's complement.
   case i32
+  /// Signed 16-bit integer, two's complement.
+  case i16
+  /// Signed 8-bit integer, two's complement.
+  case i8
+  /// Unsigned 64-bit integer.
+  case ui64
   /// Unsigned 32-bit integer.
   case ui32
+  /// Unsigned 16-bit integer.
+  case ui16
   /// Unsigned 8-bit integer.
   case ui8
   /// A truth value, stored as one byte that is 0 or 1.
@@ -33,7 +41,11 @@ public enum DType: UInt8, CaseIterable, Sendable {
     case .f16: "f16"
     case .i64: "i64"
     case .i32: "i32"
+    case .i16: "i16"
+    case .i8: "i8"
+    case .ui64: "ui64"
     case .ui32: "ui32"
+    case .ui16: "ui16"
     case .ui8: "ui8"
     case .i1: "i1"
     }
@@ -48,10 +60,10 @@ public enum DType: UInt8, CaseIterable, Sendable {
   /// The size of one element in bytes.
   public var byteCount: Int {
     switch self {
-    case .f64, .i64: 8
+    case .f64, .i64, .ui64: 8
     case .f32, .i32, .ui32: 4
-    case .bf16, .f16: 2
-    case .ui8, .i1: 1
+    case .bf16, .f16, .i16, .ui16: 2
+    case .i8, .ui8, .i1: 1
     }
   }
 
@@ -59,7 +71,7 @@ public enum DType: UInt8, CaseIterable, Sendable {
   public var isFloatingPoint: Bool {
     switch self {
     case .f64, .f32, .bf16, .f16: true
-    case .i64, .i32, .ui32, .ui8, .i1: false
+    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: false
     }
   }
 
@@ -67,5 +79,10 @@ public enum DType: UInt8, CaseIterable, Sendable {
   public var isInteger: Bool { !isFloatingPoint && self != .i1 }
 
   /// Whether its values are never negative.
-  public var isUnsigned: Bool { self == .ui32 || self == .ui8 || self == .i1 }
+  public var isUnsigned: Bool {
+    switch self {
+    case .ui64, .ui32, .ui16, .ui8, .i1: true
+    case .i64, .i32, .i16, .i8, .f64, .f32, .bf16, .f16: false
+    }
+  }
 }

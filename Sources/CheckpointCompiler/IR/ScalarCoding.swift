@@ -8,29 +8,40 @@ extension DType {
     switch self {
     case .f64: littleEndianBytes(number.bitPattern)
     case .f32: littleEndianBytes(Float(number).bitPattern)
-    case .bf16: littleEndianBytes(bf16Bits(Float(number)))
+    case .bf16: littleEndianBytes(bfloat16(of: number))
     case .f16: littleEndianBytes(f16Bits(number))
-    case .i64: littleEndianBytes(UInt64(bitPattern: saturating(number)))
-    case .i32: littleEndianBytes(UInt32(bitPattern: saturating(number)))
+    case .i64: littleEndianBytes(saturating(number) as Int64)
+    case .i32: littleEndianBytes(saturating(number) as Int32)
+    case .i16: littleEndianBytes(saturating(number) as Int16)
+    case .i8: littleEndianBytes(saturating(number) as Int8)
+    case .ui64: littleEndianBytes(saturating(number) as UInt64)
     case .ui32: littleEndianBytes(saturating(number) as UInt32)
+    case .ui16: littleEndianBytes(saturating(number) as UInt16)
     case .ui8: [saturating(number)]
     case .i1: [number != 0 ? 1 : 0]
     }
   }
 
-  /// The little-endian bytes of an integer; nil where the dtype does not hold it.
-  public func encode(integer: Int) -> [UInt8]? {
+  /// The little-endian bytes of an integer, rounded to nearest by a floating-point dtype; nil where
+  /// an integer dtype does not hold it.
+  public func encode(integer: some FixedWidthInteger) -> [UInt8]? {
     switch self {
-    case .f64, .f32, .bf16, .f16: encode(Double(integer))
-    case .i64: littleEndianBytes(UInt64(bitPattern: Int64(integer)))
-    case .i32: Int32(exactly: integer).map { littleEndianBytes(UInt32(bitPattern: $0)) }
+    case .f64: littleEndianBytes(Double(integer).bitPattern)
+    case .f32: littleEndianBytes(Float(integer).bitPattern)
+    case .bf16, .f16: encode(oddDouble(integer))
+    case .i64: Int64(exactly: integer).map { littleEndianBytes($0) }
+    case .i32: Int32(exactly: integer).map { littleEndianBytes($0) }
+    case .i16: Int16(exactly: integer).map { littleEndianBytes($0) }
+    case .i8: Int8(exactly: integer).map { littleEndianBytes($0) }
+    case .ui64: UInt64(exactly: integer).map { littleEndianBytes($0) }
     case .ui32: UInt32(exactly: integer).map { littleEndianBytes($0) }
+    case .ui16: UInt16(exactly: integer).map { littleEndianBytes($0) }
     case .ui8: UInt8(exactly: integer).map { [$0] }
     case .i1: integer == 0 || integer == 1 ? [UInt8(integer)] : nil
     }
   }
 
-  /// The number that the bytes of one element spell; `i64` is rounded to a double.
+  /// The number that the bytes of one element spell; `i64` and `ui64` are rounded to a double.
   public func decode(_ bytes: ArraySlice<UInt8>) -> Double {
     var bits: UInt64 = 0
     for byte in bytes.reversed() { bits = bits << 8 | UInt64(byte) }
@@ -41,16 +52,27 @@ extension DType {
     case .f16: f16Value(UInt16(bits))
     case .i64: Double(Int64(bitPattern: bits))
     case .i32: Double(Int32(truncatingIfNeeded: bits))
-    case .ui32, .ui8, .i1: Double(bits)
+    case .i16: Double(Int16(truncatingIfNeeded: bits))
+    case .i8: Double(Int8(truncatingIfNeeded: bits))
+    case .ui64, .ui32, .ui16, .ui8, .i1: Double(bits)
     }
   }
 
-  /// The integer that the bytes of one element of an integer dtype spell.
+  /// The integer that the bytes of one element of an integer dtype spell: sign-extended where the
+  /// dtype is signed, else zero-extended; a `ui64` above 2^63 - 1 as the negative number of the same
+  /// bits.
   public func decodeInteger(_ bytes: ArraySlice<UInt8>) -> Int {
     var bits: UInt64 = 0
     for byte in bytes.reversed() { bits = bits << 8 | UInt64(byte) }
-    return self == .i32 ? Int(Int32(truncatingIfNeeded: bits)) : Int(truncatingIfNeeded: bits)
+    return Int(wrapped(Int64(bitPattern: bits)))
   }
+}
+
+/// An integer rounded to odd, so that rounding the result to a 16-bit format rounds it once.
+private func oddDouble(_ integer: some FixedWidthInteger) -> Double {
+  integer < 0
+    ? DType.i64.roundedToOddNumber(ofBits: Int64(truncatingIfNeeded: integer))
+    : DType.ui64.roundedToOddNumber(ofBits: Int64(truncatingIfNeeded: integer))
 }
 
 private func littleEndianBytes(_ bits: some FixedWidthInteger) -> [UInt8] {

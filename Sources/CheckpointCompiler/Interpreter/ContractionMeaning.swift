@@ -26,8 +26,8 @@ struct Combiner {
     switch kind {
     case "add", "or": 0
     case "mul": 1
-    case "max": dtype.integerRange.lowerBound
-    case "min": dtype.integerRange.upperBound
+    case "max": dtype.leastInteger
+    case "min": dtype.greatestInteger
     case "and": -1
     default: preconditionFailure("kind '\(kind)' of \(dtype.name)")
     }

@@ -68,6 +68,8 @@ func unary(_ opcode: Opcode, _ x: Tensor) -> Tensor {
   guard type.dtype.isFloatingPoint else {
     let numbers: [Int64] =
       switch opcode {
+      case .abs where type.dtype.isUnsigned: x.integers
+      case .sign where type.dtype.isUnsigned: x.integers.map { $0 == 0 ? 0 : 1 }
       case .abs: x.integers.map { $0 < 0 ? 0 &- $0 : $0 }
       case .negate: x.integers.map { 0 &- $0 }
       case .sign: x.integers.map { $0.signum() }
@@ -152,6 +154,9 @@ func meaning(of opcode: Opcode, on dtype: DType) -> (Int64, Int64) -> Int64 {
     default: preconditionFailure("'\(opcode.name)' of i1")
     }
   }
+  if dtype == .ui64, let meaning = meaningOfUnsigned(opcode) {
+    return { Int64(bitPattern: meaning(UInt64(bitPattern: $0), UInt64(bitPattern: $1))) }
+  }
   return switch opcode {
   case .add: { $0 &+ $1 }
   case .subtract: { $0 &- $1 }
@@ -165,6 +170,24 @@ func meaning(of opcode: Opcode, on dtype: DType) -> (Int64, Int64) -> Int64 {
   case .or: { $0 | $1 }
   case .xor: { $0 ^ $1 }
   default: preconditionFailure("'\(opcode.name)' of integers")
+  }
+}
+
+/// What an op of two operands does to `ui64`, where the same bits as `i64` mean something else.
+private func meaningOfUnsigned(_ opcode: Opcode) -> ((UInt64, UInt64) -> UInt64)? {
+  switch opcode {
+  case .divide: { $1 == 0 ? .max : $0 / $1 }
+  case .remainder: { $1 == 0 ? $0 : $0 % $1 }
+  case .maximum: { max($0, $1) }
+  case .minimum: { min($0, $1) }
+  case .power:
+    { base, exponent in
+      // The powers of an exponent's upper and lower half.
+      let upper = integerPower(Int64(bitPattern: base), Int64(exponent >> 32))
+      let lower = integerPower(Int64(bitPattern: base), Int64(exponent & 0xFFFF_FFFF))
+      return UInt64(bitPattern: integerPower(upper, 1 << 32) &* lower)
+    }
+  default: nil
   }
 }
 
@@ -204,7 +227,7 @@ func compared(_ a: Tensor, _ b: Tensor, _ direction: String) -> Tensor {
   }
   let results =
     a.type.dtype.isFloatingPoint
-    ? compare(a.floats, b.floats) : compare(a.integers, b.integers)
+    ? compare(a.floats, b.floats) : compare(a.orderedIntegers, b.orderedIntegers)
   return Tensor(a.type.with(.i1), integers: results)
 }
 
@@ -220,9 +243,12 @@ func selected(_ p: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
 func converted(_ x: Tensor, to type: TensorType) -> Tensor {
   if x.type.dtype == type.dtype { return x }
   if x.type.dtype.isFloatingPoint { return Tensor(type, floats: x.floats) }
-  if type.dtype.isFloatingPoint { return Tensor(type, integers: x.integers) }
+  if type.dtype == .f64 { return Tensor(type, floats: x.floats) }
+  if type.dtype.isFloatingPoint {
+    // Through binary64 rounded to nearest an integer would be rounded twice.
+    return Tensor(
+      type, floats: x.integers.map { x.type.dtype.roundedToOddNumber(ofBits: $0) })
+  }
   if type.dtype == .i1 { return Tensor(type, integers: x.integers.map { $0 != 0 ? 1 : 0 }) }
-  let range = type.dtype.integerRange
-  return Tensor(
-    type, integers: x.integers.map { min(max($0, range.lowerBound), range.upperBound) })
+  return Tensor(type, integers: x.integers)
 }

@@ -4,52 +4,60 @@
 // the reference must not depend on what it is the reference for.
 
 extension DType {
-  /// The smallest and the largest value of an integer dtype or `i1`.
-  var integerRange: ClosedRange<Int64> {
-    switch self {
-    case .i64: Int64.min...Int64.max
-    case .i32: Int64(Int32.min)...Int64(Int32.max)
-    case .ui32: 0...Int64(UInt32.max)
-    case .ui8: 0...255
-    case .i1: 0...1
-    case .f64, .f32, .bf16, .f16: preconditionFailure("\(name) has no integer range")
-    }
-  }
+  /// The smallest value of an integer dtype or `i1`, as its bits, sign-extended where it is signed.
+  var leastInteger: Int64 { isUnsigned ? 0 : Int64.min >> Int64(64 - 8 * byteCount) }
 
-  /// A number as an integer of this dtype: towards zero and saturated, NaN to 0; for `i1` whether
-  /// it is not 0.
+  /// The largest value of an integer dtype or `i1`, as its bits, sign-extended where it is signed.
+  var greatestInteger: Int64 { wrapped(isUnsigned ? -1 : ~leastInteger) }
+
+  /// A number as the bits of an integer of this dtype: towards zero and saturated, NaN to 0; for
+  /// `i1` whether it is not 0.
   func saturated(_ number: Double) -> Int64 {
     if self == .i1 { return number != 0 ? 1 : 0 }
     if number.isNaN { return 0 }
-    let range = integerRange
+    if self == .ui64 {
+      if number >= 0x1p64 { return greatestInteger }
+      return number < 1 ? 0 : Int64(bitPattern: UInt64(number))
+    }
     // 2^63 is the least upper bound that binary64 has.
-    if number >= 0x1p63 { return range.upperBound }
-    if number < -0x1p63 { return range.lowerBound }
-    return min(max(Int64(number), range.lowerBound), range.upperBound)
+    if number >= 0x1p63 { return greatestInteger }
+    if number < -0x1p63 { return leastInteger }
+    return min(max(Int64(number), leastInteger), greatestInteger)
   }
 
   /// The lowest bits of an integer as a number of this dtype: what arithmetic that wraps gives.
+  ///
+  /// - Returns: The bits of the number, sign-extended where the dtype is signed.
   func wrapped(_ number: Int64) -> Int64 {
-    switch self {
-    case .i64: number
-    case .i32: Int64(Int32(truncatingIfNeeded: number))
-    case .ui32: Int64(UInt32(truncatingIfNeeded: number))
-    case .ui8: Int64(UInt8(truncatingIfNeeded: number))
-    case .i1: number & 1
-    case .f64, .f32, .bf16, .f16: preconditionFailure("\(name) does not wrap")
-    }
+    precondition(!isFloatingPoint, "\(name) does not wrap")
+    if self == .i1 { return number & 1 }
+    let unused = 64 - 8 * byteCount
+    guard isUnsigned else { return (number << unused) >> unused }
+    return Int64(bitPattern: (UInt64(bitPattern: number) << unused) >> unused)
   }
-}
 
-extension Int64 {
-  /// The number as binary64, rounded to odd: rounding that again to at most 51 bits is as rounding
-  /// the number once (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums").
-  var roundedToOddDouble: Double {
-    let nearest = Double(self)
-    guard nearest < 0x1p63, Int64(nearest) != self else { return nearest }
-    guard nearest.bitPattern & 1 == 0 else { return nearest }
-    let isAbove = Int64(nearest) > self
-    return isAbove ? nearest.nextDown : nearest.nextUp
+  /// Whether one integer of this dtype is less than another, both given as their bits.
+  func isLess(_ a: Int64, _ b: Int64) -> Bool {
+    self == .ui64 ? UInt64(bitPattern: a) < UInt64(bitPattern: b) : a < b
+  }
+
+  /// The number that the bits of an integer of this dtype stand for, rounded to binary64.
+  func number(ofBits bits: Int64) -> Double {
+    self == .ui64 ? Double(UInt64(bitPattern: bits)) : Double(bits)
+  }
+
+  /// The number that the bits of an integer of this dtype stand for, as binary64 rounded to odd:
+  /// rounding that again to at most 51 bits is as rounding the number once (Boldo and Melquiond,
+  /// "Emulation of FMA and correctly rounded sums").
+  func roundedToOddNumber(ofBits bits: Int64) -> Double {
+    let isNegative = self != .ui64 && bits < 0
+    let magnitude = isNegative ? bits.magnitude : UInt64(bitPattern: bits)
+    // More than 53 bits: the last of those that are left stands for all that are dropped.
+    let dropped = max(0, 11 - magnitude.leadingZeroBitCount)
+    let kept = magnitude >> UInt64(dropped)
+    let isExact = kept << UInt64(dropped) == magnitude
+    let odd = Double((isExact ? kept : kept | 1) << UInt64(dropped))
+    return isNegative ? -odd : odd
   }
 }
 

@@ -35,7 +35,8 @@ public struct Tensor: Sendable, Equatable {
     }
   }
 
-  /// A tensor of the given integers; of an integer dtype, each keeps its lowest bits.
+  /// A tensor of the given integers; of an integer dtype, each keeps its lowest bits, and `ui64` all
+  /// of them.
   ///
   /// - Precondition: There is a number for every element.
   public init(_ type: TensorType, integers: [Int64]) {
@@ -44,9 +45,8 @@ public struct Tensor: Sendable, Equatable {
     switch type.dtype {
     case .f64: store(integers.map { Double($0) })
     // Through binary64 an integer would be rounded twice.
-    case .f32: store(integers.map { Double(Float($0)) })
-    case .bf16, .f16: store(integers.map { $0.roundedToOddDouble })
-    case .i64, .i32, .ui32, .ui8, .i1: store(integers)
+    case .f32, .bf16, .f16: store(integers.map { DType.i64.roundedToOddNumber(ofBits: $0) })
+    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: store(integers)
     }
   }
 
@@ -65,9 +65,11 @@ public struct Tensor: Sendable, Equatable {
     }
   }
 
-  /// The elements as numbers: exact for every dtype but `i64`, which is rounded.
+  /// The elements as numbers: exact for every dtype but `i64` and `ui64`, which are rounded.
   public var floats: [Double] {
-    guard type.dtype.isFloatingPoint else { return integers.map { Double($0) } }
+    guard type.dtype.isFloatingPoint else {
+      return integers.map { type.dtype.number(ofBits: $0) }
+    }
     let count = type.elementCount
     return bytes.withUnsafeBytes { raw in
       Array(unsafeUninitializedCapacity: count) { out, initializedCount in
@@ -99,13 +101,14 @@ public struct Tensor: Sendable, Equatable {
             target[index] = double(ofHalf: elements[index])
             index &+= 1
           }
-        case .i64, .i32, .ui32, .ui8, .i1: break
+        case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: break
         }
       }
     }
   }
 
-  /// The elements of an integer or `i1` tensor; of others, converted as to `i64`.
+  /// The elements of an integer or `i1` tensor; of others, converted as to `i64`. A `ui64` above
+  /// 2^63 - 1 is the negative number of the same bits.
   public var integers: [Int64] {
     guard !type.dtype.isFloatingPoint else { return floats.map { DType.i64.saturated($0) } }
     let count = type.elementCount
@@ -115,7 +118,7 @@ public struct Tensor: Sendable, Equatable {
         guard count > 0, let source = raw.baseAddress, let target = out.baseAddress else { return }
         var index = 0
         switch type.dtype {
-        case .i64:
+        case .i64, .ui64:
           let elements = source.assumingMemoryBound(to: Int64.self)
           while index < count {
             target[index] = elements[index]
@@ -127,8 +130,26 @@ public struct Tensor: Sendable, Equatable {
             target[index] = Int64(elements[index])
             index &+= 1
           }
+        case .i16:
+          let elements = source.assumingMemoryBound(to: Int16.self)
+          while index < count {
+            target[index] = Int64(elements[index])
+            index &+= 1
+          }
+        case .i8:
+          let elements = source.assumingMemoryBound(to: Int8.self)
+          while index < count {
+            target[index] = Int64(elements[index])
+            index &+= 1
+          }
         case .ui32:
           let elements = source.assumingMemoryBound(to: UInt32.self)
+          while index < count {
+            target[index] = Int64(elements[index])
+            index &+= 1
+          }
+        case .ui16:
+          let elements = source.assumingMemoryBound(to: UInt16.self)
           while index < count {
             target[index] = Int64(elements[index])
             index &+= 1
@@ -143,6 +164,12 @@ public struct Tensor: Sendable, Equatable {
         }
       }
     }
+  }
+
+  /// Integers in the order of the elements of an integer or `i1` tensor, equal where those are.
+  var orderedIntegers: [Int64] {
+    // With the upper bit turned over, unsigned numbers compare as signed ones.
+    type.dtype == .ui64 ? integers.map { $0 ^ .min } : integers
   }
 
   /// The element at a row-major position as a number.
@@ -186,7 +213,8 @@ public struct Tensor: Sendable, Equatable {
             elements[index] = half(of: source[index])
             index &+= 1
           }
-        case .i64, .i32, .ui32, .ui8, .i1: preconditionFailure("numbers for \(dtype)")
+        case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1:
+          preconditionFailure("numbers for \(dtype)")
         }
       }
     }
@@ -202,7 +230,7 @@ public struct Tensor: Sendable, Equatable {
         guard let source = buffer.baseAddress else { return }
         var index = 0
         switch dtype {
-        case .i64:
+        case .i64, .ui64:
           let elements = target.assumingMemoryBound(to: Int64.self)
           while index < count {
             elements[index] = source[index]
@@ -214,7 +242,13 @@ public struct Tensor: Sendable, Equatable {
             elements[index] = UInt32(truncatingIfNeeded: source[index])
             index &+= 1
           }
-        case .ui8:
+        case .i16, .ui16:
+          let elements = target.assumingMemoryBound(to: UInt16.self)
+          while index < count {
+            elements[index] = UInt16(truncatingIfNeeded: source[index])
+            index &+= 1
+          }
+        case .i8, .ui8:
           let elements = target.assumingMemoryBound(to: UInt8.self)
           while index < count {
             elements[index] = UInt8(truncatingIfNeeded: source[index])

@@ -93,7 +93,7 @@ func selectAndScatter(_ x: Tensor, _ source: Tensor, _ attributes: Attributes) -
     return rounded(sums, to: x.type)
   }
   var sums = Array(repeating: Int64(0), count: x.type.elementCount)
-  for (choice, number) in zip(choices(x.integers), source.integers) where choice >= 0 {
+  for (choice, number) in zip(choices(x.orderedIntegers), source.integers) where choice >= 0 {
     sums[choice] = combiner.integers(sums[choice], number)
   }
   return Tensor(x.type, integers: sums)

@@ -89,9 +89,12 @@ extension Function {
       case .number(let start) = scalarSource(of: operands[counter]),
       let step = step(ofCounter: counter, in: body, operands)
     else { return nil }
+    let dtype = type(of: operands[counter]).dtype
+    // Counters of 2^63 and more are not followed.
+    let top = dtype == .ui64 ? Int64.max : dtype.greatestInteger
+    guard start >= dtype.leastInteger, limit >= dtype.leastInteger else { return nil }
     return trips(
-      from: start, by: step, while: direction, limit,
-      range: type(of: operands[counter]).dtype.integerRange)
+      from: start, by: step, while: direction, limit, range: dtype.leastInteger...top)
   }
 
   /// What a scalar comes from.

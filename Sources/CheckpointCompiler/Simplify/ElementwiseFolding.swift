@@ -125,8 +125,8 @@ private func isNeutral(_ bytes: [UInt8], for opcode: Opcode, _ dtype: DType) -> 
     case .add, .subtract, .or, .xor: number == 0
     case .multiply, .divide, .power: number == 1
     case .and: allOnes
-    case .maximum: Int64(number) == dtype.integerRange.lowerBound
-    case .minimum: Int64(number) == dtype.integerRange.upperBound
+    case .maximum: Int64(number) == dtype.leastInteger
+    case .minimum: Int64(number) == dtype.greatestInteger
     default: false
     }
   }

@@ -3,10 +3,14 @@
 /// The value of a compile-time expression.
 enum CompileTimeValue: Hashable, Sendable {
   case int(Int)
+  /// An integer above the largest `Int`: a literal, of use as that only.
+  case natural(UInt64)
   case float(Double)
   case list([CompileTimeValue])
   case word(String)
   case text(String)
+  /// The elements of a constant as bytes.
+  case elements(ConstantData)
   case dtype(DType)
   /// A function by its name.
   case function(String)
@@ -16,10 +20,12 @@ enum CompileTimeValue: Hashable, Sendable {
   var kindName: String {
     switch self {
     case .int: "an integer"
+    case .natural(let value): "the integer \(value)"
     case .float: "a number"
     case .list: "a list"
     case .word(let word): "the word '\(word)'"
     case .text: "a string"
+    case .elements: "the elements of a constant"
     case .dtype: "a dtype"
     case .function: "a function"
     case .pack: "a pack of extents"
@@ -73,8 +79,10 @@ struct CompileTimeEvaluator: Sendable {
   func evaluate(_ expression: SyntaxExpression) throws(Diagnostic) -> CompileTimeValue {
     switch expression {
     case .int(let value): return .int(value)
+    case .natural(let value): return .natural(value)
     case .float(let value): return .float(value)
     case .string(let text): return .text(text)
+    case .elements(let data): return .elements(data)
     case .name(let name): return bindings[name.text] ?? .word(name.text)
     case .function(let name): return .function(name.text)
     case .expansion(let name):
@@ -83,6 +91,7 @@ struct CompileTimeEvaluator: Sendable {
     case .negate(let inner, let location):
       switch try evaluate(inner) {
       case .int(let value): return .int(0 &- value)
+      case .natural(0x8000_0000_0000_0000): return .int(.min)
       case .float(let value): return .float(-value)
       case .word("inf"): return .float(-.infinity)
       case let other: throw Diagnostic("cannot negate \(other.kindName)", at: location)

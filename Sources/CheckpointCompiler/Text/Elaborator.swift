@@ -306,16 +306,63 @@ public func parseModule(
   }
   let parser = Parser(file: file, in: sources)
   guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
-  var elaborator = Elaborator()
-  for (layerFile, layerText) in Prelude.files {
-    let layers = Parser(
-      file: sources.add(name: layerFile, text: Array(layerText.utf8)), in: sources)
-    guard layers.diagnostics.isEmpty else { throw DiagnosticList(layers.diagnostics) }
-    elaborator.declare(layers.functions)
+  return try elaborated(
+    parser.functions, entry: entry, file: file, layers: try layerLibrary(&sources))
+}
+
+/// The layers as syntax.
+struct LayerLibrary {
+  fileprivate(set) var files: [[SyntaxFunction]] = []
+
+  /// Whether there is a layer of that name.
+  func has(_ name: String) -> Bool {
+    files.contains { $0.contains { $0.name.text == name } }
   }
-  elaborator.declare(parser.functions)
-  for function in parser.functions where !function.isGeneric { elaborator.elaborate(function) }
-  let candidates = parser.functions.filter { !$0.isGeneric }.map(\.name.text)
+
+  /// The names of the given layers and of all that they call or name as their gradient.
+  func needed(for names: Set<String>) -> Set<String> {
+    var needed: Set<String> = []
+    var waiting = Array(names)
+    while let name = waiting.popLast() {
+      for function in files.joined() where function.name.text == name {
+        guard needed.insert(name).inserted || function.isGeneric else { continue }
+        var bodies = [function.body]
+        while let body = bodies.popLast() {
+          for op in body {
+            let callee = (op.callee ?? op.name).text
+            if !needed.contains(callee) { waiting.append(callee) }
+            bodies += [op.region ?? [], op.otherwise].filter { !$0.isEmpty }
+          }
+        }
+        if let gradient = function.gradient?.text, !needed.contains(gradient) {
+          waiting.append(gradient)
+        }
+      }
+    }
+    return needed
+  }
+}
+
+/// Parses the layers; their texts are added to the sources.
+func layerLibrary(_ sources: inout SourceMap) throws(DiagnosticList) -> LayerLibrary {
+  var library = LayerLibrary()
+  for (name, text) in Prelude.files {
+    let parser = Parser(file: sources.add(name: name, text: Array(text.utf8)), in: sources)
+    guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
+    library.files.append(parser.functions)
+  }
+  return library
+}
+
+/// Elaborates the functions of a file together with the layers.
+func elaborated(
+  _ functions: [SyntaxFunction], entry: String?, file: Int32, layers: LayerLibrary
+) throws(DiagnosticList) -> Module {
+  var elaborator = Elaborator()
+  for functions in layers.files { elaborator.declare(functions) }
+  elaborator.declare(functions)
+  for function in functions where !function.isGeneric { elaborator.elaborate(function) }
+  let candidates = functions.filter { !$0.isGeneric }.map(\.name.text)
   let start = SourceLocation(file: file, offset: 0)
   if elaborator.diagnostics.isEmpty {
     let called = Set(

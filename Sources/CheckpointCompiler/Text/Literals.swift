@@ -5,6 +5,7 @@ func constantData(
   _ value: CompileTimeValue, type: TensorType, at location: SourceLocation
 ) throws(Diagnostic) -> ConstantData {
   switch value {
+  case .elements(let data): return data
   case .list:
     var bytes: [UInt8] = []
     try appendElements(value, type: type, axis: 0, into: &bytes, at: location)
@@ -53,6 +54,9 @@ private func encode(
   case .int(let integer):
     if let bytes = dtype.encode(integer: integer) { return bytes }
     throw Diagnostic("\(integer) is out of range of \(dtype.name)", at: location)
+  case .natural(let integer):
+    if let bytes = dtype.encode(integer: integer) { return bytes }
+    throw Diagnostic("\(integer) is out of range of \(dtype.name)", at: location)
   case .float(let number) where dtype.isFloatingPoint: return dtype.encode(number)
   case .word("nan") where dtype.isFloatingPoint: return dtype.encode(.nan)
   case .word("inf") where dtype.isFloatingPoint: return dtype.encode(.infinity)
@@ -78,7 +82,8 @@ private func hexBytes(_ text: String) -> [UInt8]? {
 func literal(_ bytes: ArraySlice<UInt8>, _ dtype: DType) -> String? {
   switch dtype {
   case .i1: return bytes.first == 0 ? "false" : "true"
-  case .i64, .i32, .ui32, .ui8: return String(dtype.decodeInteger(bytes))
+  case .ui64: return String(UInt64(bitPattern: Int64(dtype.decodeInteger(bytes))))
+  case .i64, .i32, .i16, .i8, .ui32, .ui16, .ui8: return String(dtype.decodeInteger(bytes))
   case .f64, .f32, .bf16, .f16:
     let value = dtype.decode(bytes)
     if value.isNaN { return dtype.encode(.nan)[...] == bytes ? "nan" : nil }

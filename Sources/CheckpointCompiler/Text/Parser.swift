@@ -366,12 +366,13 @@ struct Parser {
     switch start.kind {
     case .integer:
       position += 1
-      guard let value = Int(spelling(start)) else {
+      if let value = Int(spelling(start)) { return .int(value) }
+      guard let value = UInt64(spelling(start)) else {
         diagnostics.append(
-          Diagnostic("'\(spelling(start))' is out of range of i64", at: location(start)))
+          Diagnostic("'\(spelling(start))' is out of range of ui64", at: location(start)))
         throw Unwind()
       }
-      return .int(value)
+      return .natural(value)
     case .float:
       position += 1
       return .float(Double(spelling(start)) ?? .nan)

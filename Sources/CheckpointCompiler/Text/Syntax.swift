@@ -9,8 +9,12 @@ struct SyntaxName: Sendable {
 /// A compile-time expression: extents, attribute values, literals.
 indirect enum SyntaxExpression: Sendable {
   case int(Int)
+  /// An integer above the largest `Int`.
+  case natural(UInt64)
   case float(Double)
   case string(String)
+  /// The elements of a constant, where an importer has them.
+  case elements(ConstantData)
   case name(SyntaxName)
   /// `@f`, as the value of an attribute.
   case function(SyntaxName)

@@ -74,6 +74,9 @@ enum OptionName: String, CaseIterable, Sendable {
   case momentum
   case weightDecay = "weight-decay"
   case entry
+  case loss
+  case params
+  case state
   case stage
   case format
   case pareto
@@ -121,7 +124,7 @@ extension OptionName {
     switch self {
     case .output:
       OptionDefinition(
-        verbs: [.compile, .inspect, .plan, .train, .profile, .solve, .pack],
+        verbs: [.compile, .inspect, .plan, .train, .profile, .import, .solve, .pack],
         value: .output("PATH"),
         help: "where to write: a directory for compile, 'out' unless given; otherwise a file",
         short: "o")
@@ -186,8 +189,22 @@ extension OptionName {
         verbs: Verb.graph, value: .number("W"), help: "the weight decay of the optimizer")
     case .entry:
       OptionDefinition(
-        verbs: Verb.graph, value: .text("NAME"),
+        verbs: Verb.importing, value: .text("NAME"),
         help: "the function to compile, where the file has several")
+    case .loss:
+      OptionDefinition(
+        verbs: Verb.importing, value: .text("RESULT"),
+        help: "the result of a StableHLO graph that training minimizes, by name or position")
+    case .params:
+      OptionDefinition(
+        verbs: Verb.importing, value: .text("NAMES"),
+        help: "the arguments of a StableHLO graph that are trained: names, positions, 0-7, "
+          + "'params.*', with commas between them", isRepeated: true)
+    case .state:
+      OptionDefinition(
+        verbs: Verb.importing, value: .text("NAMES=RESULTS"),
+        help: "arguments of a StableHLO graph that are carried from step to step, and the results "
+          + "that are their next values: 8-9=1-2", isRepeated: true)
     case .stage:
       OptionDefinition(
         verbs: [.inspect],

@@ -11,6 +11,7 @@ enum Verb: String, CaseIterable, Sendable {
   case train
   case check
   case profile
+  case `import`
   case solve
   case pack
   case fmt
@@ -23,6 +24,8 @@ enum Verb: String, CaseIterable, Sendable {
   static let planning: [Verb] = [.compile, .inspect, .plan, .explain, .run, .train, .check]
   /// The verbs that read a graph.
   static let graph: [Verb] = planning + [.profile]
+  /// The verbs that read a graph of IR or StableHLO.
+  static let importing: [Verb] = graph + [.import]
   /// The verbs that call the C compiler.
   static let compiling: [Verb] = [.compile, .run, .train, .check, .profile]
 }
@@ -55,7 +58,7 @@ struct VerbDefinition: Sendable {
 
 extension Verb {
   private static let graphOperand = Operand(
-    placeholder: "GRAPH", help: "a graph as .ir text; - is standard input",
+    placeholder: "GRAPH", help: "a graph as .ir text or StableHLO (.mlir); - is standard input",
     completion: .file("ir"))
 
   /// The row of this verb; a verb without a row does not compile.
@@ -167,6 +170,26 @@ extension Verb {
         operands: [Verb.graphOperand],
         examples: [("ckc profile net.ir -o costs.json", "then: ckc plan net.ir --costs costs.json")]
       )
+    case .import:
+      VerbDefinition(
+        summary: "read StableHLO and write IR",
+        details: """
+          Reads the StableHLO text that JAX or PyTorch printed and writes it as IR. All verbs that take \
+          a graph read .mlir files as well; what is not supported is listed at once, each with its \
+          line. A forward graph is differentiated where --loss and --params say what is trained.
+          """,
+        operands: [
+          Operand(
+            placeholder: "FILE", help: "StableHLO text; - is standard input",
+            completion: .file("mlir"))
+        ],
+        examples: [
+          ("ckc import step.mlir -o step.ir", "the graph as IR"),
+          (
+            "ckc compile forward.mlir --loss 0 --params 0-7 --budget 50%",
+            "a forward graph as a training step"
+          ),
+        ])
     case .solve:
       VerbDefinition(
         summary: "run the planner on a graph of costs and sizes",
