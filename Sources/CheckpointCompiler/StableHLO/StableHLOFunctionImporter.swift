@@ -220,6 +220,7 @@ struct StableHLOFunctionImporter {
       } catch {
         errorCount += 1
         context.report(error)
+        guard !op.name.hasSuffix(".return") else { return nil }
         bind(op, to: nil)
       }
     }
