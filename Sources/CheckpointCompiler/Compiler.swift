@@ -84,6 +84,23 @@ public struct Compiler: Sendable {
     return compilation
   }
 
+  /// Compiles a module up to the last stage of the options.
+  ///
+  /// - Parameters:
+  ///   - module: The functions.
+  ///   - sources: The texts that their locations refer to.
+  /// - Returns: The results of all stages.
+  /// - Throws: Every error of the graph, a budget that cannot be met, or a defect of ckc.
+  public func compile(
+    _ module: Module, sources: SourceMap = SourceMap()
+  ) throws(CompileError) -> Compilation {
+    var watch = Stopwatch()
+    var compilation = Compilation(options: options, sources: sources, module: module)
+    try run(&compilation, &watch)
+    compilation.seconds = watch.laps
+    return compilation
+  }
+
   private func run(
     _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
@@ -96,14 +113,17 @@ public struct Compiler: Sendable {
     guard options.lastStage != .differentiated else { return }
 
     // A plan is taken as it stands. Elsewhere fusions are dissolved and made anew.
-    let fusionErrors = step.isPlanned ? step.fusionErrors() : step.nestedFusionErrors()
+    let fusionErrors = (step.callees + [step]).flatMap {
+      step.isPlanned ? $0.fusionErrors() : $0.nestedFusionErrors()
+    }
     if !fusionErrors.isEmpty { throw .input(DiagnosticList(fusionErrors)) }
     if step.isPlanned {
       compilation.simplified = step
       compilation.grouped = step
       compilation.remarks += Compiler.ignoredByPlannedText(options)
       guard options.lastStage != .simplified, options.lastStage != .kernels else { return }
-      try takePlan(of: copyingUpdates(step), &compilation, &watch)
+      let ready = try withRoutines(step, options: options, isTaken: true)
+      try takePlan(of: copyingUpdates(ready), &compilation, &watch)
     } else {
       let simplified = CheckpointCompiler.simplified(step) { pass, function in
         if options.keepsPasses { compilation.passes.append((pass, function)) }
@@ -115,10 +135,11 @@ public struct Compiler: Sendable {
       let hasVariants =
         options.lastStage != .kernels && (options.strategy == .auto || options.plan != nil)
       let pinned = Set(options.pins.map(\.value))
+      let ready = try withRoutines(simplified, options: options, isTaken: false)
       let variants =
         (hasVariants
-        ? kernelVariants(of: simplified, storing: pinned, target: options.target)
-        : [grouped(simplified)])
+        ? kernelVariants(of: ready, storing: pinned, target: options.target)
+        : [grouped(ready)])
         .map(sinkingUpdates)
       compilation.grouped = variants[0]
       watch.lap("group")

@@ -1,5 +1,6 @@
-// Tables of what the planner and the packer reach: `ckc-bench plan FILE.json… [options]`,
-// `ckc-bench pack FILE.csv… [options]`.
+// Tables of what the planner and the packer reach, and of what programs from elsewhere give:
+// `ckc-bench plan FILE.json… [options]`, `ckc-bench pack FILE.csv… [options]`,
+// `ckc-bench conformance DIR… [options]`.
 //
 // Output      A row per instance and budget: what was asked, what was reached, how far from the proven
 //             bound, and the time. With `--compare` a table per problem: a row per strategy, a column
@@ -17,7 +18,11 @@ enum Main {
         switch words.first {
         case "plan": try plan(PlanBenchArguments(Array(words.dropFirst())))
         case "pack": try PackBench(Array(words.dropFirst())).run()
-        default: throw BenchError(message: "\(PlanBenchArguments.usage)\n\(PackBench.usage)")
+        case "conformance": try ConformanceBench(Array(words.dropFirst())).run()
+        default:
+          throw BenchError(
+            message: [PlanBenchArguments.usage, PackBench.usage, ConformanceBench.usage]
+              .joined(separator: "\n"))
         }
       exit(isSound ? 0 : 1)
     } catch {

@@ -81,7 +81,8 @@ import Testing
     let compilation = try compile(RandomProgram(seed: seed).text, CompileOptions())
     let program = try #require(compilation.program)
     for call in program.calls {
-      let buffers = program.functions[call.function].buffers
+      guard case .kernel(let number) = call.work else { continue }
+      let buffers = program.functions[number].buffers
       for (place, buffer) in zip(call.buffers, buffers) where buffer.isWritten {
         #expect(call.buffers.count { $0 == place } == 1)
       }
@@ -104,12 +105,14 @@ import Testing
       }
       """
     let program = try #require(compile(text, CompileOptions()).program)
-    let maps = program.calls.filter {
-      if case .loops = program.functions[$0.function].body { true } else { false }
+    let maps = program.calls.compactMap { call -> (call: KernelCall, bufferCount: Int)? in
+      guard case .kernel(let number) = call.work, case .loops = program.functions[number].body
+      else { return nil }
+      return (call, program.functions[number].buffers.count)
     }
-    #expect(maps.map(\.name) == ["a", "b"])
-    #expect(maps.map { program.functions[$0.function].buffers.count } == [1, 2])
-    #expect(maps.map(\.written.count) == [0, 1])
+    #expect(maps.map(\.call.name) == ["a", "b"])
+    #expect(maps.map(\.bufferCount) == [1, 2])
+    #expect(maps.map(\.call.written.count) == [0, 1])
   }
 
   // MARK: The checker

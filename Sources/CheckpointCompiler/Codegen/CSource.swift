@@ -34,8 +34,8 @@ private struct Member {
   var comment: String
 }
 
-private struct CProgramPrinter {
-  private let program: KernelProgram
+struct CProgramPrinter {
+  let program: KernelProgram
   private var members: [CallerGroup: [Member]] = [:]
   /// The member of every argument and of every result; empty for updates.
   private var argumentMembers: [String] = []
@@ -168,7 +168,7 @@ private struct CProgramPrinter {
     if !support.isEmpty { out += support + "\n\n" }
     if !contracted.isEmpty { out += CGemmSource.source(for: contracted) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }
-    return out + kernels + step()
+    return out + kernels + macros() + routines() + step()
   }
 
   private func prologue() -> String {
@@ -250,7 +250,7 @@ private struct CProgramPrinter {
     }
   }
 
-  private func kernelSymbol(_ number: Int) -> String {
+  func kernelSymbol(_ number: Int) -> String {
     "k\(number)_\(cIdentifier(program.functions[number].label))"
   }
 
@@ -286,42 +286,42 @@ private struct CProgramPrinter {
 
   // MARK: Step
 
-  /// A pointer to a place.
-  private func pointer(_ storage: Storage, _ dtype: DType, isWritten: Bool) -> String {
-    switch storage {
-    case .argument(let index): return argumentMembers[index]
-    case .result(let index): return resultMembers[index]
-    case .arena(let offset):
-      return "(\(isWritten ? "" : "const ")\(cStorageType(dtype)) *)(void *)(m + \(offset))"
-    case .constantData(let value):
-      let number = program.constants.firstIndex { $0.value == value }!
-      return "\(constantSymbol(number)).data"
+  /// Where the pointers of the step come from.
+  private var stepScope: CScope {
+    CScope(
+      arguments: argumentMembers, results: resultMembers, constantNumbers: program.constantNumbers)
+  }
+
+  /// What the calls of kernels are made of.
+  private func macros() -> String {
+    """
+    #ifdef CKC_POISON
+    #define CKC_FRESH(offset, size) memset(m + (offset), 0xFF, (size))
+    #else
+    #define CKC_FRESH(offset, size) ((void)0)
+    #endif
+    #ifdef CKC_PROFILE
+    static inline double ckc_now(void) {
+      struct timespec now;
+      timespec_get(&now, TIME_UTC);
+      return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
     }
+    #define CKC_RUN(number, call)              \\
+      do {                                     \\
+        const double start = ckc_now();        \\
+        call;                                  \\
+        kernel_ns[number] = ckc_now() - start; \\
+      } while (0)
+    #else
+    #define CKC_RUN(number, call) call
+    #endif
+
+
+    """
   }
 
   private func step() -> String {
     var out = """
-      #ifdef CKC_POISON
-      #define CKC_FRESH(offset, size) memset(m + (offset), 0xFF, (size))
-      #else
-      #define CKC_FRESH(offset, size) ((void)0)
-      #endif
-      #ifdef CKC_PROFILE
-      static inline double ckc_now(void) {
-        struct timespec now;
-        timespec_get(&now, TIME_UTC);
-        return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-      }
-      #define CKC_RUN(number, call)              \\
-        do {                                     \\
-          const double start = ckc_now();        \\
-          call;                                  \\
-          kernel_ns[number] = ckc_now() - start; \\
-        } while (0)
-      #else
-      #define CKC_RUN(number, call) call
-      #endif
-
       \(signature)
       #ifdef CKC_PROFILE
           , double *kernel_ns
@@ -335,33 +335,19 @@ private struct CProgramPrinter {
         if (\(name)_ARENA_BYTES > 0 && (m == NULL || (uintptr_t)m % \(name)_ARENA_ALIGN != 0)) return 1;
 
       """
+    let scope = stepScope
     for (number, call) in program.calls.enumerated() {
-      let function = program.functions[call.function]
-      for fresh in call.written { out += "  CKC_FRESH(\(fresh.offset), \(fresh.sizeBytes));\n" }
-      if let offset = call.scratchOffset {
-        out += "  CKC_FRESH(\(offset), \(call.scratchBytes));\n"
-      }
-      var arguments = zip(call.buffers, function.buffers).map {
-        pointer($0, $1.dtype, isWritten: $1.isWritten)
-      }
-      if case .contraction = function.body {
-        // The start of the arena may be an operand.
-        arguments.append(call.scratchOffset.map { "m + \($0)" } ?? "NULL")
-      }
-      let text = "\(kernelSymbol(call.function))(\(arguments.joined(separator: ", ")))"
-      out += "  CKC_RUN(\(number), \(text)); /* %\(commentText(call.name)) */\n"
+      out += freshLines(call)
+      out +=
+        "  CKC_RUN(\(number), \(text(of: call, in: scope))); /* %\(commentText(call.name)) */\n"
     }
-    for copy in program.finalCopies {
-      let from = pointer(copy.from, .ui8, isWritten: false)
-      let to = pointer(copy.to, .ui8, isWritten: true)
-      out += "  memcpy(\(to), \(from), \(copy.sizeBytes));\n"
-    }
+    for copy in program.finalCopies { out += "  \(text(of: copy, in: scope));\n" }
     return out + "  return 0;\n}\n"
   }
 }
 
 /// A text that cannot end a comment of C.
-private func commentText(_ text: String) -> String {
+func commentText(_ text: String) -> String {
   text.replacing("*/", with: "* /").replacing("/*", with: "/ *")
 }
 

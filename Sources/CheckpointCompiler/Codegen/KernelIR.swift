@@ -114,10 +114,27 @@ struct KernelFunction: Hashable, Sendable {
   var body: KernelBody
 }
 
-/// One run of a kernel.
+/// A copy between two places.
+struct PlacedCopy: Sendable {
+  var from: Storage
+  var to: Storage
+  var sizeBytes: Int
+}
+
+/// One run of a kernel, of a loop, or of a branch.
 struct KernelCall: Sendable {
-  /// Position among the functions of the program.
-  var function: Int
+  /// What runs.
+  enum Work: Sendable {
+    /// A kernel, by its position among the functions of the program.
+    case kernel(Int)
+    /// A loop or a branch, by its position among the controls of the program.
+    case control(Int)
+  }
+
+  /// What runs.
+  var work: Work
+  /// Copies before it runs.
+  var copies: [PlacedCopy] = []
   /// Where each buffer is.
   var buffers: [Storage]
   /// Where its scratch begins; nil where it needs none.
@@ -130,10 +147,40 @@ struct KernelCall: Sendable {
   var written: [(offset: Int, sizeBytes: Int)]
 }
 
+/// A function that loops and branches call: calls of kernels, on an arena and buffers of the caller.
+struct KernelRoutine: Sendable {
+  /// The name of the function.
+  var name: String
+  /// The buffers of its arguments; one that is updated is written.
+  var arguments: [KernelBuffer]
+  /// The buffers of its results; nil for the update of an argument.
+  var results: [KernelBuffer?]
+  /// Its calls, in order.
+  var calls: [KernelCall]
+  /// Copies after the last call.
+  var finalCopies: [PlacedCopy]
+  /// The static data of its dense constants.
+  var constantNumbers: [ValueID: Int]
+}
+
+/// A function that calls routines: a loop, or one of several branches.
+struct ControlFunction: Hashable, Sendable {
+  enum Kind: Hashable, Sendable {
+    /// The first routine is the condition, the second the body.
+    case loop
+    /// The first buffer counts the routine that runs.
+    case branch
+  }
+
+  var kind: Kind
+  /// Positions among the routines of the program.
+  var routines: [Int]
+  /// Its parameters.
+  var buffers: [KernelBuffer]
+}
+
 /// A constant with an element for each place, as static data.
 struct ConstantTable: Sendable {
-  /// The value that it defines.
-  var value: ValueID
   /// Its type.
   var type: TensorType
   /// Its elements, little-endian.
@@ -150,12 +197,18 @@ public struct KernelProgram: Sendable {
   var target: Target
   /// The kernels, each once.
   var functions: [KernelFunction]
+  /// What loops and branches call, callees before callers.
+  var routines: [KernelRoutine]
+  /// The loops and branches, each once.
+  var controls: [ControlFunction]
   /// Their runs, in order.
   var calls: [KernelCall]
   /// Static data.
   var constants: [ConstantTable]
-  /// Copies after the last kernel: from, to, and the number of bytes.
-  var finalCopies: [(from: Storage, to: Storage, sizeBytes: Int)]
+  /// The static data of the dense constants of the step.
+  var constantNumbers: [ValueID: Int]
+  /// Copies after the last kernel.
+  var finalCopies: [PlacedCopy]
   /// The size of the arena.
   var arenaBytes: Int
   /// The alignment of the arena.

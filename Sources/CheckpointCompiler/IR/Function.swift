@@ -166,6 +166,8 @@ public struct Function: Sendable {
   /// callers; closed, and without callees of their own in this list. Empty in a `Module`, which has
   /// them beside the function.
   public internal(set) var callees: [Function] = []
+  /// What has been planned for it, where it is a callee that loops or branches call.
+  var routine: Routine?
 
   init(name: String) { self.name = name }
 

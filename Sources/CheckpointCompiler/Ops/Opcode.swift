@@ -98,6 +98,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   /// Whether the result is the first operand with some windows changed, so that writing it over that
   /// operand touches the windows alone.
   var updatesWindows: Bool { self == .scatter || self == .dynamicUpdateSlice }
+  /// Whether it runs functions by calling them; other functions that ops name are part of a kernel.
+  var runsRoutines: Bool { self == .while || self == .case }
   /// Whether every element of the result depends on the elements at the same place only.
   public var isElementwise: Bool { definition.category == .elementwise }
 

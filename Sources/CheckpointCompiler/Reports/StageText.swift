@@ -9,13 +9,22 @@ extension Compilation {
     case .simplified: return simplified.map { Printer.print($0) }
     case .kernels: return grouped.map { Printer.print($0) }
     case .planned: return step.map { Printer.print($0.function) }
-    case .memory: return step.map { Printer.print($0.function) + "\n" + $0.bufferTable }
+    case .memory: return step.map { Printer.print($0.function) + $0.bufferTables }
     case .code: return program == nil ? nil : source
     }
   }
 }
 
 extension PlannedStep {
+  /// The buffers of the arenas of functions that loops and branches call, and of the step.
+  fileprivate var bufferTables: String {
+    var text = ""
+    for callee in function.callees {
+      if let routine = callee.routine { text += "\n// @\(callee.name)\n" + routine.bufferTable }
+    }
+    return text + "\n" + (text.isEmpty ? "" : "// @\(function.name)\n") + bufferTable
+  }
+
   /// Every buffer of the arena, one a line, as comments of the IR.
   var bufferTable: String {
     let tenants = assignment.tenants

@@ -61,6 +61,9 @@ public struct CostModel: Sendable {
   }
 
   private func estimateNs(of kernel: Kernel, in function: Function, isInPlace: Bool) -> Double {
+    if function.ops[kernel.op].opcode.runsRoutines {
+      return controlNs(of: kernel.op, in: function) + target.kernelOverheadNs
+    }
     var loopFlops = 0.0
     var contractionFlops = 0.0
     for op in function.opsOfKernel(kernel.op) {
@@ -79,6 +82,14 @@ public struct CostModel: Sendable {
       contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
       + loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
     return max(compute, Double(bytes) / target.bytesPerNs) + target.kernelOverheadNs
+  }
+
+  /// The time of a loop, or of a branch: that of the dearest one.
+  private func controlNs(of op: OpID, in function: Function) -> Double {
+    let costs = function.routines(of: op).map(\.costNs)
+    guard function.ops[op].opcode == .while else { return costs.max() ?? 0 }
+    let trips = function.tripCount(of: op) ?? assumedTripCount
+    return costs.reduce(0, +) * Double(trips)
   }
 
   /// Bytes of memory that a kernel reads and writes.
@@ -133,7 +144,20 @@ func kernelKey(_ op: OpID, in function: Function) -> String {
       places[operand] = place
       mix("%\(place):\(function.type(of: operand))")
     }
-    for entry in op.attributes.entries { mix("\(entry.name.rawValue)=\(entry.value)") }
+    for entry in op.attributes.entries {
+      switch entry.value {
+      case .function, .functions: continue
+      case .int, .ints, .symbol, .constant, .string: break
+      }
+      mix("\(entry.name.rawValue)=\(entry.value)")
+    }
+    // What a function is called tells nothing about it.
+    for callee in functionsReached(from: op.attributes.functionNames, function.callee) {
+      for inner in callee.opsInOrder {
+        mix(callee.ops[inner].opcode.name)
+        for value in callee.results(of: inner) { mix("\(callee.type(of: value))") }
+      }
+    }
     for result in function.results(of: inner) {
       places[result] = places.count
       mix("->\(function.type(of: result))")

@@ -8,7 +8,7 @@
 //             operand reaches elementwise ops and reductions only, which all read at the place of the
 //             loops; and no pass over the reduced dimensions after the one that writes the result
 //             reads the operand. An op that changes windows of its operand copies it before it does
-//             anything else.
+//             anything else. A loop copies what it starts with before it runs.
 // Ask         Which value is read for the last time is a matter of the order, and not asked here:
 //             `RematProblem` decides it run by run, `StorageAssignment` for the order that was
 //             chosen, by the same rule: results in order, each over the first operand that allows it
@@ -36,12 +36,28 @@ extension Function {
     case .dotGeneral, .convolution, .pad, .concatenate, .gather, .dynamicSlice,
       .reduceWindow, .selectAndScatter:
       return []
+    case .while: return carriedInPlace(by: kernel, order: order)
+    case .case: return []
     case .scatter, .dynamicUpdateSlice:
       let sources = operands(of: kernel.op).map { order.root[$0] }
       guard !sources.dropFirst().contains(sources[0]) else { return [] }
       return [InPlaceOutput(output: 0, input: kernel.reads.firstIndex(of: sources[0])!)]
     default:
       return LoopReads(self, kernel.op).inPlaceOutputs(of: kernel, order: order)
+    }
+  }
+}
+
+extension Function {
+  /// The carried values of a loop that may go on in the memory of what they start with: nothing else
+  /// in the loop reads that.
+  private func carriedInPlace(by kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
+    let sources = operands(of: kernel.op).map { order.root[$0] }
+    var uses: [ValueID: Int] = [:]
+    for source in sources { uses[source, default: 0] += 1 }
+    return kernel.writes.indices.compactMap { output in
+      guard uses[sources[output]] == 1 else { return nil }
+      return InPlaceOutput(output: output, input: kernel.reads.firstIndex(of: sources[output])!)
     }
   }
 }

@@ -6,7 +6,7 @@
 import Dispatch
 
 /// The results of `body` for `0..<count`, in that order, computed on up to `threadCount` threads.
-func concurrentMap<Result: Sendable>(
+package func concurrentMap<Result: Sendable>(
   _ count: Int, threadCount: Int, _ body: @Sendable (Int) -> Result
 ) -> [Result] {
   let workers = min(count, threadCount)
