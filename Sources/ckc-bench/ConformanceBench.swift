@@ -53,7 +53,9 @@ struct ConformanceBench {
 
   /// Prints the table; false if a program does not pass.
   func run() throws(BenchError) -> Bool {
-    let files = try files().filter { filter.isEmpty || $0.path.contains(filter) }
+    let files = try ConformanceFile.files(in: paths).filter {
+      filter.isEmpty || $0.path.contains(filter) || $0.name.contains(filter)
+    }
     guard !files.isEmpty else { throw BenchError(message: "no .mlir file is there") }
     let driver: CompilerDriver
     do {
@@ -67,7 +69,7 @@ struct ConformanceBench {
           "ops", "read s", "plan s", "keep all", "least", "budget", "overhead %", "XLA temp",
         ], "status"))
     let rows = concurrentMap(files.count, threadCount: jobs) { index -> Row in
-      let row = row(files[index].path, name: files[index].name, driver)
+      let row = row(files[index], driver)
       if printsAll || row.complaint != nil || !row.cells.isEmpty { show(row) }
       return row
     }
@@ -87,32 +89,12 @@ struct ConformanceBench {
       line(row.name, cells, row.complaint ?? (row.isPlannedOnly ? "planned" : "pass")))
   }
 
-  /// The programs of the folders, with the names to print.
-  private func files() throws(BenchError) -> [(path: String, name: String)] {
-    var files: [(path: String, name: String)] = []
-    for path in paths {
-      var isDirectory: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-        throw BenchError(message: "'\(path)' does not exist")
-      }
-      guard isDirectory.boolValue else {
-        files.append((path, URL(fileURLWithPath: path).lastPathComponent))
-        continue
-      }
-      let inside = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-      for name in inside.sorted() where name.hasSuffix(".mlir") {
-        files.append(("\(path)/\(name)", String(name.dropLast(5))))
-      }
-    }
-    return files
-  }
-
   // MARK: One program
 
-  private func row(_ path: String, name: String, _ driver: CompilerDriver) -> Row {
-    var row = Row(name: name)
+  private func row(_ file: ConformanceFile, _ driver: CompilerDriver) -> Row {
+    var row = Row(name: file.name)
     do {
-      let program = try ConformanceCase(path: path)
+      let program = try ConformanceCase(file)
       row.isPlannedOnly = program.arguments == nil
       let plans = try Plans(program, stage: row.isPlannedOnly ? .memory : .code)
       if !program.module.entry.arguments.isEmpty { row.cells = cells(program, plans) }
@@ -179,9 +161,14 @@ struct ConformanceBench {
   private func complaint(
     _ program: ConformanceCase, _ plans: Plans, _ arguments: [Tensor], _ driver: CompilerDriver
   ) throws -> String? {
-    let module = program.module
-    let meaning = try interpret(module.entry, in: module, arguments: arguments)
-    if let complaint = program.complaint(meaning) { return "interpreter: \(complaint)" }
+    // The functions as they were read, and what is derived from them, if anything is.
+    let function = plans.compilations[0].differentiated ?? program.module.entry
+    let meaning = try interpret(
+      program.module.entry.results.count == function.results.count
+        ? program.module.entry : function, in: program.module, arguments: arguments)
+    if let complaint = program.complaint(meaning, of: function) {
+      return "interpreter: \(complaint)"
+    }
     var results: [[Tensor]] = []
     for compilation in plans.compilations {
       let step = try CompiledStep(compilation, driver: driver, defines: ["CKC_POISON"])
@@ -190,10 +177,10 @@ struct ConformanceBench {
       guard step.run() == 0 else { return "compiled: the step does not return 0" }
       if let broken = step.brokenGuards.first { return "compiled: writes past the end of \(broken)" }
       results.append(step.resultValues)
-      if let complaint = program.complaint(results.last!) { return "compiled: \(complaint)" }
+      if let complaint = program.complaint(results.last!, of: function) { return "compiled: \(complaint)" }
     }
     for (index, result) in results[1].enumerated() where result != results[0][index] {
-      return "%\(module.entry.results[index].name) has other bits within the budget"
+      return "%\(function.results[index].name) has other bits within the budget"
     }
     return nil
   }

@@ -4,12 +4,22 @@
 //             `custom_call @check.expect_…`.
 // Sidecar     `NAME.json` beside `NAME.mlir` may list `arguments` and `results` in order, each with the `file`
 //             (`.npz`) and `key` of its value, and a `tolerance`. Without files the program is planned only.
+// Gradients   `fwd.mlir` beside `grad.json` is also differentiated: by the arguments whose gradients are
+//             results there. The result for the argument `params.w` or `w` is called `grads.w` or `grad.w`.
 
 import CheckpointCompiler
 import Foundation
 
 /// One program.
 struct ConformanceCase {
+  /// A result that is compared.
+  enum Place {
+    /// The result at an index.
+    case result(Int)
+    /// The gradient with respect to the argument at an index.
+    case gradient(Int)
+  }
+
   /// What a result is compared with.
   enum Expectation {
     /// Another result of the program.
@@ -20,7 +30,7 @@ struct ConformanceCase {
 
   /// One comparison.
   struct Check {
-    var result: Int
+    var place: Place
     var expectation: Expectation
     var agreement: Agreement
   }
@@ -39,17 +49,25 @@ struct ConformanceCase {
   /// Reads a program.
   ///
   /// - Throws: Every error of the text, rendered, or what is wrong with its sidecar.
-  init(path: String) throws(BenchError) {
-    let url = URL(fileURLWithPath: path)
+  init(_ file: ConformanceFile) throws(BenchError) {
+    let url = URL(fileURLWithPath: file.path)
     let start = ContinuousClock.now
     sources = SourceMap()
+    let sidecar = try file.sidecarPath.flatMap { path throws(BenchError) in
+      try Sidecar(path: path)
+    }
+    var options = StableHLOOptions(keepsChecks: true)
+    if file.isDifferentiated, let sidecar {
+      options.roles = GraphRoles(
+        loss: "0", parameters: sidecar.gradients.map { "\($0.argument)" })
+    }
     let imported: ImportedStableHLO
     do {
       let text = try Data(contentsOf: url)
       let syntax = try parseStableHLO(
         [UInt8](text), name: url.lastPathComponent, sources: &sources)
       imported = try importStableHLO(
-        syntax, options: StableHLOOptions(keepsChecks: true), sources: &sources)
+        syntax, options: options, sources: &sources)
     } catch let error as DiagnosticList {
       let places = DiagnosticRenderer(sources: sources)
       throw BenchError(message: places.render(error.diagnostics))
@@ -64,81 +82,72 @@ struct ConformanceCase {
         throw BenchError(message: "there is no check.\(check.kind)")
       }
       checks.append(
-        Check(result: check.actual, expectation: .result(check.expected), agreement: agreement))
+        Check(
+          place: .result(check.actual), expectation: .result(check.expected),
+          agreement: agreement))
     }
     if module.entry.arguments.isEmpty { arguments = [] }
-    let sidecar = url.deletingPathExtension().appendingPathExtension("json")
-    if let text = try? Data(contentsOf: sidecar) {
-      try readSidecar([UInt8](text), directory: url.deletingLastPathComponent())
+    if let sidecar {
+      peerBytes = sidecar.peerBytes
+      do {
+        try take(sidecar, gradients: file.isDifferentiated)
+      } catch {
+        throw BenchError(message: "sidecar: \(error.message)")
+      }
     }
   }
 
-  private mutating func readSidecar(
-    _ text: [UInt8], directory: URL
+  /// Takes the values of a sidecar, where it names files.
+  private mutating func take(_ sidecar: Sidecar, gradients: Bool) throws(BenchError) {
+    let types = module.entry.argumentTypes
+    guard sidecar.arguments.count == types.count else {
+      throw BenchError(
+        message: "it has \(sidecar.arguments.count) arguments, the program \(types.count)")
+    }
+    var values: [Tensor] = []
+    for (entry, type) in zip(sidecar.arguments, types) {
+      guard let tensor = try sidecar.value(entry, type) else { return }
+      values.append(tensor)
+    }
+    arguments = values
+    if gradients {
+      for (result, argument) in sidecar.gradients {
+        try addCheck(.gradient(argument), sidecar.results[result], types[argument], sidecar)
+      }
+    } else {
+      for (index, type) in module.entry.resultTypes.enumerated()
+      where index < sidecar.results.count {
+        try addCheck(.result(index), sidecar.results[index], type, sidecar)
+      }
+    }
+  }
+
+  private mutating func addCheck(
+    _ place: Place, _ entry: JSONValue, _ type: TensorType, _ sidecar: Sidecar
   ) throws(BenchError) {
-    do {
-      let json = try JSONValue.parse(text)
-      let peer = json["xla_cpu_without_jax_checkpoint"] ?? json["xla_cpu"]
-      peerBytes = peer?["memory"]?["temp_bytes"]?.intValue
-      var files: [String: [String: Tensor]] = [:]
-      func value(_ entry: JSONValue, _ type: TensorType) throws -> Tensor? {
-        guard let file = entry["file"]?.stringValue, let key = entry["key"]?.stringValue else {
-          return nil
-        }
-        if files[file] == nil {
-          let bytes = try Data(contentsOf: directory.appendingPathComponent(file))
-          let tensors = try Npz.decode([UInt8](bytes), name: file)
-          files[file] = Dictionary(
-            tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
-        }
-        guard let tensor = files[file]?[key] else {
-          throw BenchError(message: "\(file) has no entry '\(key)'")
-        }
-        guard tensor.type.shape == type.shape, tensor.bytes.count == type.sizeBytes else {
-          throw BenchError(message: "'\(key)' of \(file) is \(tensor.type), not \(type)")
-        }
-        // A dtype that numpy lacks stands there as unsigned integers of its width.
-        return Tensor(type, bytes: tensor.bytes)
-      }
-      let types = module.entry.argumentTypes
-      let entries = json["arguments"]?.arrayValue ?? []
-      guard entries.count == types.count else {
-        throw BenchError(
-          message: "the sidecar has \(entries.count) arguments, the program \(types.count)")
-      }
-      var values: [Tensor] = []
-      for (entry, type) in zip(entries, types) {
-        guard let tensor = try value(entry, type) else { return }
-        values.append(tensor)
-      }
-      arguments = values
-      for (index, entry) in (json["results"]?.arrayValue ?? []).enumerated() {
-        guard index < module.entry.results.count else { break }
-        guard let tensor = try value(entry, module.entry.resultTypes[index]) else { continue }
-        checks.append(
-          Check(
-            result: index, expectation: .value(tensor),
-            agreement: .within(entry["tolerance"]?.doubleValue ?? 0)))
-      }
-    } catch let error as BenchError {
-      throw error
-    } catch let error as Diagnostic {
-      throw BenchError(message: "sidecar: \(error.message)")
-    } catch {
-      throw BenchError(message: "sidecar: \(error.localizedDescription)")
-    }
+    guard let tensor = try sidecar.value(entry, type) else { return }
+    let tolerance = entry["tolerance"]?.doubleValue ?? 0
+    checks.append(
+      Check(place: place, expectation: .value(tensor), agreement: .within(tolerance)))
   }
 
-  /// What is wrong with the results; nil where all checks hold.
-  func complaint(_ results: [Tensor]) -> String? {
+  /// What is wrong with the results of the entry, differentiated where that was asked for; nil where all
+  /// checks hold.
+  func complaint(_ results: [Tensor], of function: Function) -> String? {
     for check in checks {
+      let place =
+        switch check.place {
+        case .result(let index): index
+        case .gradient(let argument):
+          function.results.firstIndex { $0.role == .gradient(of: argument) }!
+        }
       let expected =
         switch check.expectation {
         case .result(let index): results[index]
         case .value(let tensor): tensor
         }
-      if let complaint = check.agreement.complaint(results[check.result], expected) {
-        return "%\(module.entry.results[check.result].name): \(complaint)"
+      if let complaint = check.agreement.complaint(results[place], expected) {
+        return "%\(function.results[place].name): \(complaint)"
       }
     }
     return nil
