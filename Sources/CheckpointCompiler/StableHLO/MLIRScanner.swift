@@ -297,12 +297,8 @@ struct MLIRScanner {
 
   // MARK: Skipping
 
-  /// Skips what stands between brackets, which may nest; the position is behind the opening one.
-  ///
-  /// - Parameters:
-  ///   - opening: The place of the opening bracket.
-  ///   - isLine: Whether the closing one stands on the same line, as in a type.
-  /// - Returns: The place of what was skipped, without the closing bracket.
+  /// The place of what stands between brackets, which may nest; the position was behind the opening
+  /// one at `opening` and comes behind the closing one, which stands on the same line if `isLine`.
   mutating func skipBalanced(
     from opening: Int, isLine: Bool = false
   ) throws(Diagnostic) -> Range<Int> {
