@@ -6,7 +6,18 @@ extension ProgramGenerator {
   /// A smooth function of one value, kept where it is tame.
   mutating func smoothUnary() {
     let x = bounded(pickFloat())
-    switch random.index(below: 14) {
+    switch random.index(below: 19) {
+    case 14: emit(pick([.atan, .asinh, .cbrt]), [positive(x)], bound: 2.3, isExact: false)
+    case 18:
+      let large = emit(.add, [positive(x), splat(1, x.type)], bound: 5.5)
+      emit(.acosh, [large], bound: 2.4, isExact: false)
+    case 15: emit(pick([.sinh, .cosh, .erfc]), [x], bound: 4, isExact: false)
+    case 16:
+      let small = emit(.multiply, [x, splat(0.375, x.type)], bound: 0.75)
+      emit(pick([.asin, .acos, .atanh, .tan]), [small], bound: 2.5, isExact: false)
+    case 17:
+      let y = fetch(x.type)
+      emit(.atan2, [x, positive(bounded(y))], bound: 2, isExact: false)
     case 0: emit(.tanh, [x], bound: 1, isExact: false)
     case 1: emit(.logistic, [x], bound: 1, isExact: false)
     case 2: emit(.sine, [x], bound: 1, isExact: false)
@@ -38,7 +49,12 @@ extension ProgramGenerator {
   /// A function that jumps, or whose slope does, of a value that is exact.
   mutating func jumpingUnary() {
     let x = bounded(pickFloat(exact: true))
-    switch random.index(below: 8) {
+    switch random.index(below: 10) {
+    case 8: emit(.roundNearestAfz, [x], bound: 2)
+    case 9:
+      emit(
+        .reducePrecision, [x],
+        [.exponentBits: .int(number(4...9)), .mantissaBits: .int(number(1...12))], bound: 4)
     case 0: emit(.abs, [x], bound: x.bound)
     case 1: emit(.sign, [x], bound: 1)
     case 2: emit(.floor, [x], bound: 2)
@@ -81,7 +97,11 @@ extension ProgramGenerator {
   mutating func integerOp() {
     let x = pickInteger()
     let y = fetch(x.type)
-    switch random.index(below: 14) {
+    switch random.index(below: 18) {
+    case 14: emit(.shiftLeft, [x, y], bound: 1)
+    case 17: emit(pick([.shiftRightArithmetic, .shiftRightLogical]), [x, y], bound: 1)
+    case 15: emit(pick([.popcnt, .countLeadingZeros]), [x], bound: 1)
+    case 16: bitcast(x)
     case 0: emit(.add, [x, y], bound: 1)
     case 1: emit(.subtract, [x, y], bound: 1)
     case 2: emit(.multiply, [x, y], bound: 1)
@@ -98,6 +118,22 @@ extension ProgramGenerator {
       let small = emit(.remainder, [x, splat(17, x.type)], bound: 17)
       emit(.convert, [small], type: x.type.with(mainDType), bound: 17)
     default: _ = compare(x, y)
+    }
+  }
+
+  /// The bits of integers under another integer dtype, wider or narrower.
+  private mutating func bitcast(_ x: PoolValue) {
+    let dtype = pick(DType.allCases.filter { $0.isInteger })
+    let (size, newSize) = (x.type.dtype.byteCount, dtype.byteCount)
+    if size > newSize {
+      guard x.type.sizeBytes / newSize <= Self.elementCountMax else { return }
+      emit(.bitcastConvert, [x], type: TensorType(dtype, x.type.shape + [size / newSize]), bound: 1)
+    } else if size == newSize {
+      emit(.bitcastConvert, [x], type: x.type.with(dtype), bound: 1)
+    } else {
+      let wider = TensorType(x.type.dtype, x.type.shape + [newSize / size])
+      guard wider.elementCount <= Self.elementCountMax else { return }
+      emit(.bitcastConvert, [fetch(wider)], type: TensorType(dtype, x.type.shape), bound: 1)
     }
   }
 

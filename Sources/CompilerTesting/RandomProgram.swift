@@ -287,7 +287,9 @@ struct ProgramGenerator {
 
   mutating func compare(_ a: PoolValue, _ b: PoolValue) -> PoolValue {
     let direction = pick(["eq", "ne", "lt", "le", "gt", "ge"])
-    return emit(.compare, [a, b], [.direction: .symbol(direction)], bound: 1)
+    var attributes: Attributes = [.direction: .symbol(direction)]
+    if chance(1, of: 4) { attributes[.order] = .symbol("total") }
+    return emit(.compare, [a, b], attributes, bound: 1)
   }
 
   /// The key that all random ops of the program use.

@@ -8,10 +8,10 @@ private struct ElementwiseCase {
   var opcode: Opcode
   var operands: [DType]
   var result: DType
-  var direction: String?
+  var attributes: Attributes = [:]
 
   var label: String {
-    let attribute = direction.map { " \($0)" } ?? ""
+    let attribute = attributes.elementwiseVariant.map { " \($0)" } ?? ""
     return "\(opcode.name)\(attribute) of \(operands.map(\.name)) to \(result.name)"
   }
 
@@ -20,7 +20,8 @@ private struct ElementwiseCase {
     guard result.isFloatingPoint else { return 0 }
     switch opcode {
     case .exponential, .exponentialMinusOne, .log, .logPlusOne, .tanh, .logistic, .rsqrt, .sine,
-      .cosine, .erf, .power:
+      .cosine, .tan, .erf, .erfc, .cbrt, .power, .asin, .acos, .atan, .sinh, .cosh, .asinh,
+      .acosh, .atanh, .atan2:
       return result == .f32 ? 2 : 1
     default: return 0
     }
@@ -40,9 +41,25 @@ private struct ElementwiseCase {
           }
         case .compare:
           for direction in ["eq", "ne", "lt", "le", "gt", "ge"] {
+            var attributes: Attributes = [.direction: .symbol(direction)]
+            for order in [nil, Attribute.symbol("total")] {
+              attributes[.order] = order
+              cases.append(
+                ElementwiseCase(
+                  opcode: opcode, operands: operands, result: .i1, attributes: attributes))
+            }
+          }
+        case .bitcastConvert:
+          for target in DType.allCases
+          where target.byteCount == dtype.byteCount && (target == .i1) == (dtype == .i1) {
+            cases.append(ElementwiseCase(opcode: opcode, operands: operands, result: target))
+          }
+        case .reducePrecision:
+          for (exponent, mantissa) in [(5, 10), (8, 7), (4, 3), (5, 0), (1, 2), (11, 52), (2, 30)] {
             cases.append(
               ElementwiseCase(
-                opcode: opcode, operands: operands, result: .i1, direction: direction))
+                opcode: opcode, operands: operands, result: dtype,
+                attributes: [.exponentBits: .int(exponent), .mantissaBits: .int(mantissa)]))
           }
         case .isFinite:
           cases.append(ElementwiseCase(opcode: opcode, operands: operands, result: .i1))
@@ -76,7 +93,7 @@ private struct ElementwiseCase {
     }
     let value = cExpression(
       opcode, operandDType: operands[operands.count - 1], resultDType: result,
-      operands.indices.map { "x\($0)" }, direction: direction, uses: &uses)
+      operands.indices.map { "x\($0)" }, direction: attributes.elementwiseVariant, uses: &uses)
     text += "    const \(cComputeType(result)) y = \(value);\n"
     text += "    r[i] = \(cStore(result, "y", isRounded: true, uses: &uses));\n  }\n}\n"
     return text
@@ -231,9 +248,7 @@ struct CElementwiseTests {
       for (index, item) in cases.enumerated() {
         let inputs = item.inputs(&random)
         let type = inputs[0].type.with(item.result)
-        var attributes = Attributes()
-        if let direction = item.direction { attributes[.direction] = .symbol(direction) }
-        let expected = evaluate(item.opcode, inputs, attributes, type)
+        let expected = evaluate(item.opcode, inputs, item.attributes, type)
         let actual = try run("f\(index)", inputs, to: type, in: library)
         if actual == expected { continue }
         let size = item.result.byteCount

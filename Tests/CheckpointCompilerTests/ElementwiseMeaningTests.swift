@@ -35,6 +35,8 @@ import Testing
     #expect(try unary(.floor, .f32, numbers) == [-3, -2, -1, 0, 1, 2])
     #expect(try unary(.ceil, .f32, numbers) == [-2, -1, 0, 1, 2, 3])
     #expect(isNegativeZero(try unary(.ceil, .f32, [-0.5])[0]))
+    #expect(try unary(.roundNearestAfz, .f32, numbers) == [-3, -2, -1, 1, 2, 3])
+    #expect(try unary(.roundNearestAfz, .f32, [0.5 - 0x1p-25, 8_388_609]) == [0, 8_388_609])
     #expect(try unary(.roundNearestEven, .f32, numbers) == [-2, -2, 0, 0, 2, 2])
     #expect(try unary(.isFinite, .f32, [1, .infinity, .nan, -.infinity]) == [1, 0, 0, 0])
   }
@@ -55,6 +57,23 @@ import Testing
     #expect(try unary(.sine, .f64, [0.5]) == [0.479425538604203])
     #expect(try unary(.cosine, .f64, [0.5]) == [0.8775825618903728])
     #expect(try unary(.erf, .f64, [0.5]) == [0.5204998778130465])
+    #expect(try unary(.erfc, .f32, [10]) == [Double(Float(2.088487583762545e-45))])
+    #expect(try unary(.cbrt, .f32, [-27, 8]) == [-3, 2])
+    #expect(try unary(.tan, .f32, [1]) == [Double(Float(1.5574077246549023))])
+    #expect(try unary(.asin, .f32, [1]) == [Double(Float(1.5707963267948966))])
+    #expect(try unary(.acos, .f64, [-1]) == [Double.pi])
+    #expect(try unary(.acos, .f64, [1.5])[0].isNaN)
+    #expect(try unary(.atan, .f32, [-.infinity]) == [-Double(Float(1.5707963267948966))])
+    #expect(try unary(.sinh, .f64, [1]) == [1.1752011936438014])
+    #expect(try unary(.cosh, .bf16, [1]) == [1.546875])
+    #expect(try unary(.asinh, .f32, [1e-20, 1e30])[0] == Double(Float(1e-20)))
+    #expect(try unary(.acosh, .f32, [1, .infinity]) == [0, .infinity])
+    #expect(try unary(.atanh, .f32, [1, -1]) == [.infinity, -.infinity])
+    let half = Double(Float(1.5707963267948966))
+    #expect(
+      try binary(.atan2, .f32, [1, -1, 0, 0], [0, 0, 1, -1]) == [
+        half, -half, 0, Double(Float(Double.pi)),
+      ])
   }
 
   @Test func arithmetic() throws {

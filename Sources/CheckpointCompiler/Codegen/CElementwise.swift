@@ -37,8 +37,8 @@ func cStorageType(_ dtype: DType) -> String {
 /// The compute value of an element in memory.
 func cLoad(_ dtype: DType, _ lvalue: String, uses: inout Set<String>) -> String {
   switch dtype {
-  case .bf16: call("ckc_bf16_to_f32", [lvalue], &uses)
-  case .f16: call("ckc_f16_to_f32", [lvalue], &uses)
+  case .bf16: cCall("ckc_bf16_to_f32", [lvalue], &uses)
+  case .f16: cCall("ckc_f16_to_f32", [lvalue], &uses)
   case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: lvalue
   }
 }
@@ -56,8 +56,8 @@ func cStore(
   _ dtype: DType, _ value: String, isRounded: Bool = false, uses: inout Set<String>
 ) -> String {
   switch dtype {
-  case .bf16: call(isRounded ? "ckc_bf16_bits" : "ckc_f32_to_bf16", [value], &uses)
-  case .f16: call("ckc_f32_to_f16", [value], &uses)
+  case .bf16: cCall(isRounded ? "ckc_bf16_bits" : "ckc_f32_to_bf16", [value], &uses)
+  case .f16: cCall(isRounded ? "ckc_f16_bits" : "ckc_f32_to_f16", [value], &uses)
   case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: value
   }
 }
@@ -65,8 +65,8 @@ func cStore(
 /// A compute value, such as a sum, rounded to the dtype.
 func cRounded(_ dtype: DType, _ value: String, uses: inout Set<String>) -> String {
   switch dtype {
-  case .bf16: call("ckc_round_bf16", [value], &uses)
-  case .f16: call("ckc_round_f16", [value], &uses)
+  case .bf16: cCall("ckc_round_bf16", [value], &uses)
+  case .f16: cCall("ckc_round_f16", [value], &uses)
   case .f64, .f32, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: value
   }
 }
@@ -78,7 +78,7 @@ func cRounded(_ dtype: DType, _ value: String, uses: inout Set<String>) -> Strin
 ///   - operandDType: The dtype of the last operand: of what `select` chooses from.
 ///   - resultDType: The dtype of the result.
 ///   - operands: Atoms of the compute types of the operands.
-///   - direction: That of `compare`.
+///   - direction: What else decides the op: `Attributes.elementwiseVariant`.
 ///   - uses: Receives the support functions that the expression calls.
 /// - Returns: An expression; an atom only where it is a call.
 func cExpression(
@@ -88,8 +88,15 @@ func cExpression(
   switch opcode {
   case .convert:
     return cConversion(operands[0], from: operandDType, to: resultDType, uses: &uses)
-  case .compare:
-    return "(uint8_t)(\(operands[0]) \(cOperator(ofDirection: direction ?? "eq")) \(operands[1]))"
+  case .compare: return cComparison(operandDType, operands, direction ?? "eq", uses: &uses)
+  case .bitcastConvert:
+    let bits = cBits(operandDType, operands[0], uses: &uses)
+    return cValue(resultDType, ofBits: "(\(bits))", uses: &uses)
+  case .reducePrecision:
+    guard let format = direction.flatMap({ ReducedFormat(name: $0) }) else {
+      preconditionFailure("'\(opcode.name)' to no format")
+    }
+    return cReducedPrecision(operandDType, operands[0], format, uses: &uses)
   case .select:
     let choice = "\(operands[0]) != 0 ? \(operands[1]) : \(operands[2])"
     return isComputedInInt(operandDType) ? "(\(cComputeType(operandDType)))(\(choice))" : choice
@@ -113,6 +120,29 @@ func cExpression(
   }
 }
 
+extension Attributes {
+  /// What decides what an elementwise op computes, besides its dtypes: the direction of `compare`,
+  /// after the word `total` for the total order; the format of `reduce_precision`.
+  var elementwiseVariant: String? {
+    if self[.exponentBits] != nil { return ReducedFormat(self).name }
+    return symbol(.direction).map { symbol(.order) == "total" ? "total \($0)" : $0 }
+  }
+}
+
+private func cComparison(
+  _ dtype: DType, _ operands: [String], _ variant: String, uses: inout Set<String>
+) -> String {
+  let words = variant.split(separator: " ")
+  var operands = operands
+  if words.count > 1, dtype.isFloatingPoint {
+    // The numbers of bf16 and f16 are computed as those of f32, which keeps their order.
+    let name = dtype == .f64 ? "ckc_order_f64" : "ckc_order_f32"
+    operands = operands.map { cCall(name, [$0], &uses) }
+  }
+  let symbol = cOperator(ofDirection: String(words.last ?? "eq"))
+  return "(uint8_t)(\(operands[0]) \(symbol) \(operands[1]))"
+}
+
 private func cOperator(ofDirection direction: String) -> String {
   switch direction {
   case "eq": "=="
@@ -125,7 +155,8 @@ private func cOperator(ofDirection direction: String) -> String {
   }
 }
 
-private func call(_ name: String, _ operands: [String], _ uses: inout Set<String>) -> String {
+/// A call of a support function.
+func cCall(_ name: String, _ operands: [String], _ uses: inout Set<String>) -> String {
   uses.insert(name)
   return "\(name)(\(operands.joined(separator: ", ")))"
 }
@@ -143,10 +174,15 @@ private func cFloating(
   }
   /// A support function on `float`; on `double`, that of the C library.
   func transcendental(_ name: String) -> String {
-    isDouble ? library(name) : call("ckc_\(name)_f32", operands, &uses)
+    isDouble ? library(name) : cCall("ckc_\(name)_f32", operands, &uses)
+  }
+  /// A function of the C library on `double`, rounded.
+  func rounded(_ name: String) -> String {
+    let doubles = operands.map { isDouble ? $0 : "(double)\($0)" }
+    return "\(isDouble ? "" : "(float)")\(name)(\(doubles.joined(separator: ", ")))"
   }
   func support(_ name: String) -> String {
-    call("ckc_\(name)_\(isDouble ? "f64" : "f32")", operands, &uses)
+    cCall("ckc_\(name)_\(isDouble ? "f64" : "f32")", operands, &uses)
   }
   return switch opcode {
   case .abs: (library("fabs"), true)
@@ -155,6 +191,7 @@ private func cFloating(
   case .floor: (library("floor"), true)
   case .ceil: (library("ceil"), true)
   case .roundNearestEven: (library("rint"), true)
+  case .roundNearestAfz: (support("round"), true)
   case .exponential: (transcendental("exp"), false)
   case .exponentialMinusOne: (transcendental("expm1"), false)
   case .log: (transcendental("log"), false)
@@ -166,6 +203,8 @@ private func cFloating(
   case .sine: (transcendental("sin"), false)
   case .cosine: (transcendental("cos"), false)
   case .erf: (transcendental("erf"), false)
+  case .erfc, .cbrt, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .atan2:
+    (rounded(opcode.name), false)
   case .add: ("\(x) + \(y)", false)
   case .subtract: ("\(x) - \(y)", false)
   case .multiply: ("\(x) * \(y)", false)
@@ -222,14 +261,16 @@ private func cInteger(
   case .add: return wrapping(x, "+", y)
   case .subtract: return wrapping(x, "-", y)
   case .multiply: return wrapping(x, "*", y)
-  case .divide: return call("ckc_divide_\(dtype.name)", operands, &uses)
-  case .remainder: return call("ckc_remainder_\(dtype.name)", operands, &uses)
+  case .divide: return cCall("ckc_divide_\(dtype.name)", operands, &uses)
+  case .remainder: return cCall("ckc_remainder_\(dtype.name)", operands, &uses)
   case .maximum: return plain("\(x) > \(y) ? \(x) : \(y)")
   case .minimum: return plain("\(x) < \(y) ? \(x) : \(y)")
-  case .power: return call("ckc_power_\(dtype.name)", operands, &uses)
+  case .power: return cCall("ckc_power_\(dtype.name)", operands, &uses)
   case .and: return plain("\(x) & \(y)")
   case .or: return plain("\(x) | \(y)")
   case .xor: return plain("\(x) ^ \(y)")
+  case .shiftLeft, .shiftRightArithmetic, .shiftRightLogical, .popcnt, .countLeadingZeros:
+    return cBitOp(opcode, dtype, operands, uses: &uses)
   default: preconditionFailure("'\(opcode.name)' of integers")
   }
 }
@@ -242,7 +283,7 @@ private func cConversion(
   if target == .i1 { return "(uint8_t)(\(x) != 0)" }
   if source.isFloatingPoint, !target.isFloatingPoint {
     // The numbers of bf16 and f16 are computed as those of f32.
-    return call("ckc_\(source == .f64 ? "f64" : "f32")_to_\(target.name)", [x], &uses)
+    return cCall("ckc_\(source == .f64 ? "f64" : "f32")_to_\(target.name)", [x], &uses)
   }
   switch target {
   case .f64: return "(double)\(x)"
@@ -251,9 +292,9 @@ private func cConversion(
     // Rounded to f32 to nearest first, a number would be rounded twice.
     let single: String =
       switch source {
-      case .f64: call("ckc_odd_f64_to_f32", [x], &uses)
-      case .i64, .ui64: call("ckc_odd_\(source.name)_to_f32", [x], &uses)
-      case .i32, .ui32: call("ckc_odd_f64_to_f32", ["(double)\(x)"], &uses)
+      case .f64: cCall("ckc_odd_f64_to_f32", [x], &uses)
+      case .i64, .ui64: cCall("ckc_odd_\(source.name)_to_f32", [x], &uses)
+      case .i32, .ui32: cCall("ckc_odd_f64_to_f32", ["(double)\(x)"], &uses)
       case .f32, .bf16, .f16: x
       case .i16, .i8, .ui16, .ui8, .i1: "(float)\(x)"
       }

@@ -26,7 +26,7 @@ enum CSupport {
 
   /// All functions; every one follows those that it calls.
   static let functions: [SupportFunction] =
-    bits + rounding + conversions + integers + math + random + places
+    bits + rounding + conversions + counts + formats + integers + math + random + places
 
   /// The definitions of the named functions and of all that they call, in the order of the table.
   ///

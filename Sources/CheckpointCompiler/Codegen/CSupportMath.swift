@@ -115,6 +115,15 @@ extension CSupport {
           }
           """),
       SupportFunction(
+        name: "ckc_round_\(dtype)",
+        text: """
+          /* Ties away from zero: what is added is the largest number below one half. */
+          CKC_INLINE \(type) ckc_round_\(dtype)(\(type) x) {
+            const \(type) half = \(suffix.isEmpty ? "0x1.fffffffffffffp-2" : "0x1.fffffep-2f");
+            return trunc\(suffix)(x + copysign\(suffix)(half, x));
+          }
+          """),
+      SupportFunction(
         name: "ckc_maximum_\(dtype)", calls: ["ckc_bits_of_\(dtype)", "ckc_\(dtype)_from_bits"],
         text: """
           CKC_INLINE \(type) ckc_maximum_\(dtype)(\(type) a, \(type) b) {

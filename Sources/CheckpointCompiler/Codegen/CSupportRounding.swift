@@ -55,12 +55,26 @@ extension CSupport {
           const uint32_t sign = (uint32_t)(x & 0x8000u) << 16;
           /* The exponent is 112 larger in f32, and all ones there as well for infinity and NaN. */
           const uint32_t normal = magnitude + (112u << 23);
-          const uint32_t quiet = magnitude > 0xF800000u ? 0x400000u : 0u;
-          const uint32_t special = (magnitude + (224u << 23)) | quiet;
+          const uint32_t special = magnitude + (224u << 23);
           const float subnormal = ckc_f32_from_bits(magnitude + (113u << 23)) - 0x1p-14f;
           uint32_t bits = magnitude < 0x800000u ? ckc_bits_of_f32(subnormal) : normal;
           bits = magnitude >= 0xF800000u ? special : bits;
           return ckc_f32_from_bits(bits | sign);
+        }
+        """),
+    SupportFunction(
+      name: "ckc_f16_bits", calls: ["ckc_bits_of_f32", "ckc_f32_from_bits"],
+      text: """
+        /* A float that is an f16 already. */
+        CKC_INLINE uint16_t ckc_f16_bits(float x) {
+          const uint32_t bits = ckc_bits_of_f32(x);
+          const uint32_t magnitude = bits & 0x7FFFFFFFu;
+          const uint32_t normal = (magnitude - (112u << 23)) >> 13;
+          const uint32_t subnormal =
+              ckc_bits_of_f32(ckc_f32_from_bits(magnitude) + 0.5f) - (126u << 23);
+          uint32_t half = magnitude < (113u << 23) ? subnormal : normal;
+          half = magnitude >= 0x7F800000u ? 0x7C00u | ((magnitude >> 13) & 0x3FFu) : half;
+          return (uint16_t)(half | ((bits >> 16) & 0x8000u));
         }
         """),
     SupportFunction(

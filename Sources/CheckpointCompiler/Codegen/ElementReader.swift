@@ -151,6 +151,10 @@ struct ElementReader {
           key: buffers[operands[0]]!, stream: attributes.int(.stream) ?? 0,
           place(linear(value, indices)))
       return type.dtype == .ui32 ? word : define(type.dtype, .uniform(word, type.dtype))
+    case .bitcastConvert where source(0).rank > type.rank:
+      return readWidened(operands[0], to: type.dtype, at: indices)
+    case .bitcastConvert where source(0).rank < type.rank:
+      return readPart(of: operands[0], to: type.dtype, at: indices)
     default:
       precondition(opcode.isElementwise, "'\(opcode.name)' inside a loop kernel")
       let arguments = operands.map { read($0, at: indices) }
@@ -160,7 +164,50 @@ struct ElementReader {
         type.dtype,
         .apply(
           opcode, from: from, to: type.dtype, arguments,
-          direction: attributes.symbol(.direction)))
+          direction: attributes.elementwiseVariant))
     }
+  }
+
+  /// The bits of one element under a narrower dtype: the part that the last index says.
+  private mutating func readPart(
+    of value: ValueID, to dtype: DType, at indices: [Index]
+  ) -> Expression {
+    let wide = function.type(of: value).dtype
+    let element = read(value, at: Array(indices.dropLast()))
+    let bits = Expression.apply(
+      .bitcastConvert, from: wide, to: wide.bits, [element], direction: nil)
+    let distance = Expression.number(
+      place(indices[indices.count - 1] * (8 * dtype.byteCount)), wide.bits)
+    let shifted = Expression.apply(
+      .shiftRightLogical, from: wide.bits, to: wide.bits, [bits, distance], direction: nil)
+    let part = Expression.apply(
+      .convert, from: wide.bits, to: dtype.bits, [shifted], direction: nil)
+    return define(
+      dtype, .apply(.bitcastConvert, from: dtype.bits, to: dtype, [part], direction: nil))
+  }
+
+  /// The bits of the elements along a last dimension as one element of a wider dtype.
+  private mutating func readWidened(
+    _ value: ValueID, to dtype: DType, at indices: [Index]
+  ) -> Expression {
+    let narrow = function.type(of: value).dtype
+    let wide = dtype.bits
+    var bits: Expression?
+    for number in 0..<dtype.byteCount / narrow.byteCount {
+      let element = read(value, at: indices + [Index() + number])
+      let part = Expression.apply(
+        .bitcastConvert, from: narrow, to: narrow.bits, [element], direction: nil)
+      let extended = Expression.apply(
+        .convert, from: narrow.bits, to: wide, [part], direction: nil)
+      let shifted = Expression.apply(
+        .shiftLeft, from: wide, to: wide,
+        [extended, .constant(wide, wide.encode(Double(8 * narrow.byteCount * number)))],
+        direction: nil)
+      bits = define(
+        wide,
+        bits.map { .apply(.or, from: wide, to: wide, [$0, shifted], direction: nil) } ?? shifted)
+    }
+    return define(
+      dtype, .apply(.bitcastConvert, from: wide, to: dtype, [bits!], direction: nil))
   }
 }

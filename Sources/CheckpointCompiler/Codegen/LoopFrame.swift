@@ -22,7 +22,7 @@ struct LoopFrame: Hashable, Sendable {
   /// A frame of an op that can stand in a loop kernel; nil where the op cannot.
   init?(_ op: OpID, of function: Function) {
     let opcode = function.ops[op].opcode
-    if opcode.isElementwise {
+    if opcode.isElementwise, !function.isIndexing(op) {
       domain = function.type(of: function.result(of: op)).shape
       reduced = []
     } else if opcode == .reduce {
@@ -57,13 +57,15 @@ struct LoopFrame: Hashable, Sendable {
 
 extension Function {
   /// Whether an op only says where elements come from, so that each reader can do it by itself: a
-  /// generator, a broadcast, or another view of whole dimensions.
+  /// generator, a broadcast, another view of whole dimensions, or parts of elements.
   func isIndexing(_ op: OpID) -> Bool {
     switch ops[op].opcode {
     case .constant:
       if case .splat? = ops[op].attributes.constant { return true }
       return false
     case .iota, .broadcastInDim, .slice, .reverse, .transpose: return true
+    case .bitcastConvert:
+      return type(of: operands(of: op).first!).rank != type(of: result(of: op)).rank
     default: return false
     }
   }

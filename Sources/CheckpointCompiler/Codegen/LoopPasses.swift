@@ -36,7 +36,7 @@ struct LoopPasses: Sendable {
       for operand in function.operands(of: op) {
         if isReduction(op) {
           note(operand, level[operand] ?? 0)
-        } else if opcode.isElementwise || opcode == .reduce {
+        } else if opcode.isElementwise && !function.isIndexing(op) || opcode == .reduce {
           note(operand, lastRead[function.result(of: op)] ?? -1)
         } else {
           note(operand, LoopPasses.anywhere)

@@ -67,6 +67,16 @@ public enum DType: UInt8, CaseIterable, Sendable {
     }
   }
 
+  /// The unsigned integer dtype of the same size.
+  public var bits: DType {
+    switch byteCount {
+    case 8: .ui64
+    case 4: .ui32
+    case 2: .ui16
+    default: .ui8
+    }
+  }
+
   /// Whether it is one of `f64`, `f32`, `bf16`, `f16`.
   public var isFloatingPoint: Bool {
     switch self {

@@ -74,6 +74,11 @@ func unary(_ opcode: Opcode, _ x: Tensor) -> Tensor {
       case .negate: x.integers.map { 0 &- $0 }
       case .sign: x.integers.map { $0.signum() }
       case .not: x.integers.map { ~$0 }
+      case .popcnt: x.integers.map { Int64(type.dtype.unsignedBits($0).nonzeroBitCount) }
+      case .countLeadingZeros:
+        x.integers.map {
+          Int64(type.dtype.unsignedBits($0).leadingZeroBitCount - 64 + 8 * type.dtype.byteCount)
+        }
       default: preconditionFailure("'\(opcode.name)' of \(type)")
       }
     return Tensor(type, integers: numbers)
@@ -90,6 +95,7 @@ private func meaning(ofUnary opcode: Opcode) -> (Double) -> Double {
   case .floor: { $0.rounded(.down) }
   case .ceil: { $0.rounded(.up) }
   case .roundNearestEven: { $0.rounded(.toNearestOrEven) }
+  case .roundNearestAfz: { $0.rounded(.toNearestOrAwayFromZero) }
   case .exponential: { exp($0) }
   case .exponentialMinusOne: { expm1($0) }
   case .log: { log($0) }
@@ -101,6 +107,17 @@ private func meaning(ofUnary opcode: Opcode) -> (Double) -> Double {
   case .sine: { sin($0) }
   case .cosine: { cos($0) }
   case .erf: { erf($0) }
+  case .erfc: { erfc($0) }
+  case .cbrt: { cbrt($0) }
+  case .tan: { tan($0) }
+  case .asin: { asin($0) }
+  case .acos: { acos($0) }
+  case .atan: { atan($0) }
+  case .sinh: { sinh($0) }
+  case .cosh: { cosh($0) }
+  case .asinh: { asinh($0) }
+  case .acosh: { acosh($0) }
+  case .atanh: { atanh($0) }
   default: preconditionFailure("'\(opcode.name)' is not a function of one number")
   }
 }
@@ -140,6 +157,7 @@ func meaning(ofBinary opcode: Opcode) -> (Double, Double) -> Double {
   case .maximum: { maximum($0, $1) }
   case .minimum: { minimum($0, $1) }
   case .power: { pow($0, $1) }
+  case .atan2: { atan2($0, $1) }
   default: preconditionFailure("'\(opcode.name)' is not a function of two numbers")
   }
 }
@@ -169,6 +187,7 @@ func meaning(of opcode: Opcode, on dtype: DType) -> (Int64, Int64) -> Int64 {
   case .and: { $0 & $1 }
   case .or: { $0 | $1 }
   case .xor: { $0 ^ $1 }
+  case .shiftLeft, .shiftRightLogical, .shiftRightArithmetic: meaning(ofShift: opcode, on: dtype)
   default: preconditionFailure("'\(opcode.name)' of integers")
   }
 }
@@ -209,7 +228,8 @@ private func integerPower(_ base: Int64, _ exponent: Int64) -> Int64 {
   return result
 }
 
-func compared(_ a: Tensor, _ b: Tensor, _ direction: String) -> Tensor {
+func compared(_ a: Tensor, _ b: Tensor, _ attributes: Attributes) -> Tensor {
+  let direction = attributes.symbol(.direction)!
   func compare<Number: Comparable>(_ x: [Number], _ y: [Number]) -> [Int64] {
     zip(x, y).map { left, right in
       let holds =
@@ -225,9 +245,14 @@ func compared(_ a: Tensor, _ b: Tensor, _ direction: String) -> Tensor {
       return holds ? 1 : 0
     }
   }
-  let results =
-    a.type.dtype.isFloatingPoint
-    ? compare(a.floats, b.floats) : compare(a.orderedIntegers, b.orderedIntegers)
+  let results: [Int64] =
+    if !a.type.dtype.isFloatingPoint {
+      compare(a.orderedIntegers, b.orderedIntegers)
+    } else if attributes.symbol(.order) == "total" {
+      compare(totalOrder(a), totalOrder(b))
+    } else {
+      compare(a.floats, b.floats)
+    }
   return Tensor(a.type.with(.i1), integers: results)
 }
 

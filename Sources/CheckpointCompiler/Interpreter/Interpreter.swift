@@ -161,14 +161,19 @@ func evaluate(
   _ opcode: Opcode, _ operands: [Tensor], _ attributes: Attributes, _ type: TensorType
 ) -> Tensor {
   switch opcode {
-  case .abs, .negate, .sign, .floor, .ceil, .roundNearestEven, .isFinite, .not, .exponential,
-    .exponentialMinusOne, .log, .logPlusOne, .tanh, .logistic, .sqrt, .rsqrt, .sine, .cosine,
-    .erf:
+  case .abs, .negate, .sign, .floor, .ceil, .roundNearestEven, .roundNearestAfz, .isFinite, .not,
+    .exponential, .exponentialMinusOne, .log, .logPlusOne, .tanh, .logistic, .sqrt, .rsqrt, .cbrt,
+    .sine, .cosine, .tan, .erf, .erfc, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh,
+    .popcnt, .countLeadingZeros:
     unary(opcode, operands[0])
+  case .reducePrecision: reducedPrecision(operands[0], attributes)
+  case .bitcastConvert: bitcast(operands[0], to: type)
   case .convert: converted(operands[0], to: type)
-  case .add, .subtract, .multiply, .divide, .remainder, .maximum, .minimum, .power, .and, .or, .xor:
+  case .add, .subtract, .multiply, .divide, .remainder, .maximum, .minimum, .power, .atan2, .and,
+    .or,
+    .xor, .shiftLeft, .shiftRightArithmetic, .shiftRightLogical:
     binary(opcode, operands[0], operands[1])
-  case .compare: compared(operands[0], operands[1], attributes.symbol(.direction)!)
+  case .compare: compared(operands[0], operands[1], attributes)
   case .select: selected(operands[0], operands[1], operands[2])
   case .clamp: binary(.minimum, binary(.maximum, operands[1], operands[0]), operands[2])
   case .constant: constantTensor(type, attributes.constant!)

@@ -21,5 +21,9 @@ public enum Prelude {
     ("prelude/attention.ir", attention),
     ("prelude/pooling.ir", pooling),
     ("prelude/dropout.ir", dropout),
+    ("prelude/numbers.ir", numbers),
+    ("prelude/gamma.ir", gamma),
+    ("prelude/special.ir", special),
+    ("prelude/random_bits.ir", randomBits),
   ]
 }

@@ -36,6 +36,8 @@ extension OpDefinition {
   static let ceil = unary("ceil", "Smallest integral value not below `x`.", .floatingPoint)
   static let roundNearestEven = unary(
     "round_nearest_even", "Nearest integral value, ties to even.", .floatingPoint)
+  static let roundNearestAfz = unary(
+    "round_nearest_afz", "Nearest integral value, ties away from zero.", .floatingPoint, flops: 3)
   static let isFinite = OpDefinition(
     name: "is_finite", summary: "Whether `x` is neither infinite nor NaN.",
     category: .elementwise, operands: [OperandSpec("x", .floatingPoint)],
@@ -61,14 +63,41 @@ extension OpDefinition {
     "sqrt", "Square root.", .floatingPoint, flops: 4, gradient: .rule(gradientOfSqrt))
   static let rsqrt = unary(
     "rsqrt", "1 / square root.", .floatingPoint, flops: 6, gradient: .rule(gradientOfRsqrt))
+  static let cbrt = unary(
+    "cbrt", "Cube root.", .floatingPoint, flops: 30, gradient: .rule(gradientOfCbrt))
   static let sine = unary(
     "sine", "Sine of an angle in radians.", .floatingPoint, flops: 16,
     gradient: .rule(gradientOfSine))
   static let cosine = unary(
     "cosine", "Cosine of an angle in radians.", .floatingPoint, flops: 16,
     gradient: .rule(gradientOfCosine))
+  static let tan = unary(
+    "tan", "Tangent of an angle in radians.", .floatingPoint, flops: 40,
+    gradient: .rule(gradientOfTan))
   static let erf = unary(
     "erf", "Gauss error function.", .floatingPoint, flops: 20, gradient: .rule(gradientOfErf))
+  static let erfc = unary(
+    "erfc", "1 minus the Gauss error function, accurate where that is nearly 1.", .floatingPoint,
+    flops: 60, gradient: .rule(gradientOfErfc))
+  static let asin = unary(
+    "asin", "Arc sine in radians.", .floatingPoint, flops: 30, gradient: .rule(gradientOfAsin))
+  static let acos = unary(
+    "acos", "Arc cosine in radians.", .floatingPoint, flops: 30, gradient: .rule(gradientOfAcos))
+  static let atan = unary(
+    "atan", "Arc tangent in radians.", .floatingPoint, flops: 30, gradient: .rule(gradientOfAtan))
+  static let sinh = unary(
+    "sinh", "Hyperbolic sine.", .floatingPoint, flops: 40, gradient: .rule(gradientOfSinh))
+  static let cosh = unary(
+    "cosh", "Hyperbolic cosine.", .floatingPoint, flops: 40, gradient: .rule(gradientOfCosh))
+  static let asinh = unary(
+    "asinh", "Inverse hyperbolic sine.", .floatingPoint, flops: 50,
+    gradient: .rule(gradientOfAsinh))
+  static let acosh = unary(
+    "acosh", "Inverse hyperbolic cosine.", .floatingPoint, flops: 50,
+    gradient: .rule(gradientOfAcosh))
+  static let atanh = unary(
+    "atanh", "Inverse hyperbolic tangent.", .floatingPoint, flops: 50,
+    gradient: .rule(gradientOfAtanh))
 
   static let add = binary(
     "add", "Sum; integers wrap around; of `i1`, the disjunction.", .any,
@@ -96,15 +125,22 @@ extension OpDefinition {
   static let power = binary(
     "power", "`a` to the power of `b`, as IEEE 754 pow; integers by repeated squaring.", .numeric,
     flops: 30, gradient: .rule(gradientOfPower))
+  static let atan2 = binary(
+    "atan2", "The angle in radians of the point with the coordinates `b` and `a`.",
+    .floatingPoint, flops: 40, gradient: .rule(gradientOfAtan2))
   static let and = binary("and", "Conjunction of every bit.", .bits)
   static let or = binary("or", "Disjunction of every bit.", .bits)
   static let xor = binary("xor", "Exclusive disjunction of every bit.", .bits)
 
   static let compare = OpDefinition(
     name: "compare",
-    summary: "Compares; with NaN only `ne` holds.",
+    summary: "Compares; with NaN only `ne` holds. In the total order of IEEE 754 -0 stands below "
+      + "0, NaN above infinity, and NaN with the sign below -infinity.",
     category: .elementwise, operands: [OperandSpec("a", .any), OperandSpec("b", .any)],
-    attributes: [AttributeSpec(.direction, .symbol(["eq", "ne", "lt", "le", "gt", "ge"]))],
+    attributes: [
+      AttributeSpec(.direction, .symbol(["eq", "ne", "lt", "le", "gt", "ge"])),
+      AttributeSpec(.order, .symbol(["total"]), .optional),
+    ],
     constraints: ["`a` and `b` have the same type."],
     typeRule: { op throws(OpError) in
       try op.require(1, op[0] == op[1], "'compare' of \(op[0]) and \(op[1])")
@@ -141,8 +177,8 @@ extension OpDefinition {
   static let convert = OpDefinition(
     name: "convert",
     summary: "The same number in the dtype of the result type, which must be written: to "
-      + "floating point rounded to nearest, ties to even; to integers towards zero and saturated, "
-      + "NaN to 0; to `i1`, whether it is not 0.",
+      + "floating point rounded to nearest, ties to even; from there to integers towards zero and "
+      + "saturated, NaN to 0; between integers the lowest bits; to `i1`, whether it is not 0.",
     category: .elementwise, operands: [OperandSpec("x", .any)],
     constraints: ["The result type is written.", "It has the shape of `x`."],
     typeRule: { op throws(OpError) in

@@ -68,11 +68,19 @@
 }
 
 @Sendable func gradientOfErf(_ g: inout GradientContext) -> [ValueID?] {
+  [gradientOfErf(&g, factor: 2 / Double.pi.squareRoot())]
+}
+
+@Sendable func gradientOfErfc(_ g: inout GradientContext) -> [ValueID?] {
+  [gradientOfErf(&g, factor: -2 / Double.pi.squareRoot())]
+}
+
+private func gradientOfErf(_ g: inout GradientContext, factor: Double) -> ValueID {
   let square = g.multiply(g[0], g[0])
   let negated = g.negate(square)
   let bell = g.emit(.exponential, [negated])
-  let slope = g.multiply(bell, 2 / Double.pi.squareRoot())
-  return [g.multiply(g.dy, slope)]
+  let slope = g.multiply(bell, factor)
+  return g.multiply(g.dy, slope)
 }
 
 @Sendable func gradientOfConvert(_ g: inout GradientContext) -> [ValueID?] {

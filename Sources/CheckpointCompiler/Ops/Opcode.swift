@@ -3,11 +3,14 @@
 /// What an op does. Names and semantics follow StableHLO.
 public enum Opcode: UInt8, CaseIterable, Sendable {
   // Elementwise, one operand.
-  case abs, negate, sign, floor, ceil, roundNearestEven, isFinite, not
+  case abs, negate, sign, floor, ceil, roundNearestEven, roundNearestAfz, isFinite, not
   case exponential, exponentialMinusOne, log, logPlusOne, tanh, logistic
-  case sqrt, rsqrt, sine, cosine, erf, convert
+  case sqrt, rsqrt, cbrt, sine, cosine, tan, erf, erfc
+  case asin, acos, atan, sinh, cosh, asinh, acosh, atanh
+  case popcnt, countLeadingZeros, reducePrecision, convert, bitcastConvert
   // Elementwise, two operands.
-  case add, subtract, multiply, divide, remainder, maximum, minimum, power, and, or, xor, compare
+  case add, subtract, multiply, divide, remainder, maximum, minimum, power, atan2
+  case and, or, xor, shiftLeft, shiftRightArithmetic, shiftRightLogical, compare
   // Elementwise, three operands.
   case select, clamp
   // Values out of nothing.
@@ -31,6 +34,7 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .floor: .floor
     case .ceil: .ceil
     case .roundNearestEven: .roundNearestEven
+    case .roundNearestAfz: .roundNearestAfz
     case .isFinite: .isFinite
     case .not: .not
     case .exponential: .exponential
@@ -41,10 +45,25 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .logistic: .logistic
     case .sqrt: .sqrt
     case .rsqrt: .rsqrt
+    case .cbrt: .cbrt
     case .sine: .sine
     case .cosine: .cosine
+    case .tan: .tan
     case .erf: .erf
+    case .erfc: .erfc
+    case .asin: .asin
+    case .acos: .acos
+    case .atan: .atan
+    case .sinh: .sinh
+    case .cosh: .cosh
+    case .asinh: .asinh
+    case .acosh: .acosh
+    case .atanh: .atanh
+    case .popcnt: .popcnt
+    case .countLeadingZeros: .countLeadingZeros
+    case .reducePrecision: .reducePrecision
     case .convert: .convert
+    case .bitcastConvert: .bitcastConvert
     case .add: .add
     case .subtract: .subtract
     case .multiply: .multiply
@@ -53,9 +72,13 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .maximum: .maximum
     case .minimum: .minimum
     case .power: .power
+    case .atan2: .atan2
     case .and: .and
     case .or: .or
     case .xor: .xor
+    case .shiftLeft: .shiftLeft
+    case .shiftRightArithmetic: .shiftRightArithmetic
+    case .shiftRightLogical: .shiftRightLogical
     case .compare: .compare
     case .select: .select
     case .clamp: .clamp

@@ -8,6 +8,11 @@ func foldedElementwise(
   _ candidate: FoldingCandidate, _ context: FoldingContext
 ) -> FoldingResult? {
   let operands = candidate.operands
+  if candidate.opcode == .bitcastConvert, let value = foldedBitcast(candidate, context) {
+    return value
+  }
+  // The elements of a bitcast to another width need not be equal.
+  guard context.type(of: operands[0]).rank == candidate.type.rank else { return nil }
   let splats = operands.map { context.splat($0) }
   if let constant = evaluated(candidate, splats, context) { return constant }
   switch candidate.opcode {
@@ -26,7 +31,8 @@ func foldedElementwise(
       return .op(swapped)
     }
     return nil
-  case .add, .subtract, .multiply, .divide, .maximum, .minimum, .power, .and, .or, .xor:
+  case .add, .subtract, .multiply, .divide, .maximum, .minimum, .power, .and, .or, .xor, .shiftLeft,
+    .shiftRightArithmetic, .shiftRightLogical:
     return foldedBinary(candidate, splats)
   default: return nil
   }
@@ -59,6 +65,17 @@ private func foldedConvert(
   var direct = candidate
   direct.operands = [source]
   return .op(direct)
+}
+
+/// Bits under the dtype that they have, and bits that come back to the type that they had.
+private func foldedBitcast(
+  _ candidate: FoldingCandidate, _ context: FoldingContext
+) -> FoldingResult? {
+  let operand = candidate.operands[0]
+  if context.type(of: operand) == candidate.type { return .value(operand) }
+  guard let inner = context.op(.bitcastConvert, defining: operand) else { return nil }
+  let source = context.operand(of: inner)
+  return context.type(of: source) == candidate.type ? .value(source) : nil
 }
 
 /// Whether a floating-point dtype holds every number of a narrower one.
@@ -122,7 +139,8 @@ private func isNeutral(_ bytes: [UInt8], for opcode: Opcode, _ dtype: DType) -> 
     let number = dtype.decodeInteger(bytes[...])
     let allOnes = dtype == .i1 ? bytes == [1] : bytes.allSatisfy { $0 == 0xFF }
     return switch opcode {
-    case .add, .subtract, .or, .xor: number == 0
+    case .add, .subtract, .or, .xor, .shiftLeft, .shiftRightArithmetic, .shiftRightLogical:
+      number == 0
     case .multiply, .divide, .power: number == 1
     case .and: allOnes
     case .maximum: Int64(number) == dtype.leastInteger

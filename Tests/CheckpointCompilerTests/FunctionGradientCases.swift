@@ -1,0 +1,84 @@
+// Roots, trigonometric and hyperbolic functions, and their inverses, whose gradients are checked.
+
+import Testing
+
+@testable import CheckpointCompiler
+
+extension GradientTests {
+  static let functions: [(op: Opcode, cases: [GradientCase])] = [
+    function(.cbrt, 0.2...3), function(.tan, -1.2...1.2), function(.erfc, -2...2),
+    function(.asin, -0.9...0.9), function(.acos, -0.9...0.9), function(.atan, -3...3),
+    function(.sinh, -2...2), function(.cosh, -2...2), function(.asinh, -3...3),
+    function(.acosh, 1.2...4), function(.atanh, -0.9...0.9),
+    (
+      .atan2,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3], param %w: f32[2,3]", body: "%y = atan2 %x, %w",
+          shape: [2, 3], range: 0.3...2),
+        GradientCase(
+          arguments: "param %x: f32[4]",
+          body: """
+            %c = constant [-1.5, 2.0, -0.5, 3.0] : f32[4]
+            %y = atan2 %c, %x
+            """, shape: [4], range: -2...2),
+      ]
+    ),
+    (
+      .reducePrecision,
+      [
+        // More bits than there are: what it does to gradients, slopes do not see otherwise.
+        GradientCase(
+          arguments: "param %x: f32[5]",
+          body: "%y = reduce_precision %x {exponent_bits = 11, mantissa_bits = 52}", shape: [5])
+      ]
+    ),
+  ]
+
+  /// Layers of special functions.
+  static let specialLayers: [GradientCase] = [
+    GradientCase(arguments: "param %x: f32[4]", body: "%y = square %x", shape: [4]),
+    GradientCase(
+      arguments: "param %x: f32[6]", body: "%y = lgamma %x", shape: [6], range: 0.2...4),
+    GradientCase(
+      arguments: "param %x: f32[6]", body: "%y = lgamma %x", shape: [6], range: -1.9 ... -1.1),
+    GradientCase(
+      arguments: "param %x: f32[6]", body: "%y = digamma %x", shape: [6], range: 0.4...4),
+    GradientCase(
+      arguments: "param %x: f32[6]",
+      body: """
+        %n = constant [0.0, 1.0, 2.0, 3.0, 1.0, 5.0] : f32[6]
+        %y = polygamma %n, %x
+        """, shape: [6], range: 1.5...4),
+    GradientCase(
+      arguments: "param %q: f32[3]",
+      body: """
+        %x = constant [2.0, 1.5, 4.0] : f32[3]
+        %y = zeta %x, %q
+        """, shape: [3], range: 1...4),
+    GradientCase(
+      arguments: "param %x: f32[6]", body: "%y = erf_inv %x", shape: [6], range: -0.8...0.8),
+    GradientCase(
+      arguments: "param %x: f32[6]", body: "%y = bessel_i0e %x", shape: [6], range: -12...10),
+    GradientCase(
+      arguments: "param %x: f32[6]", body: "%y = bessel_i1e %x", shape: [6], range: -12...10),
+  ]
+
+  /// Layers that have no gradient.
+  static let undifferentiableLayers: Set<String> = [
+    "accuracy", "is_inf", "is_pos_inf", "is_neg_inf", "next_after", "next_after_by_bits",
+    "threefry", "threefry_words", "philox", "philox_words", "joined_words",
+  ]
+
+  private static func function(
+    _ op: Opcode, _ range: ClosedRange<Double>
+  ) -> (op: Opcode, cases: [GradientCase]) {
+    (
+      op,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,3]", body: "%y = \(op.name) %x", shape: [2, 3], range: range)
+      ]
+    )
+  }
+}
