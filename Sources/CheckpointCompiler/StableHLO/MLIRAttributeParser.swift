@@ -218,7 +218,7 @@ extension MLIRParser {
     } else if next == UInt8(ascii: "(") {
       let opening = scanner.position
       _ = scanner.accept("(")
-      _ = try scanner.skipBalanced(from: opening)
+      _ = try scanner.skipBalanced(from: opening, isLine: true)
       if scanner.accept(mark: "->") {
         _ = try nested { parser throws(Diagnostic) in try parser.type() }
       }
@@ -229,7 +229,7 @@ extension MLIRParser {
     if scanner.byte() == UInt8(ascii: "<") {
       let opening = scanner.position
       _ = scanner.accept("<")
-      _ = try scanner.skipBalanced(from: opening)
+      _ = try scanner.skipBalanced(from: opening, isLine: true)
     }
     return .other(scanner.text(in: start..<scanner.position))
   }
@@ -262,7 +262,7 @@ extension MLIRParser {
       return .tensor(shape: shape, element: element)
     }
     scanner.move(to: first)
-    let place = try scanner.skipBalanced(from: start + 6)
+    let place = try scanner.skipBalanced(from: start + 6, isLine: true)
     let text = scanner.text(in: place)
     guard !text.isEmpty else {
       throw Diagnostic("a tensor without an element type", at: scanner.location(from: start))

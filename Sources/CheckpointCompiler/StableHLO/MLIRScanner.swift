@@ -297,29 +297,43 @@ struct MLIRScanner {
 
   // MARK: Skipping
 
-  /// Skips what stands between brackets, which may nest; the position is behind the opening one.
-  ///
-  /// - Returns: The place of what was skipped, without the closing bracket.
-  mutating func skipBalanced(from opening: Int) throws(Diagnostic) -> Range<Int> {
+  /// The place of what stands between brackets, which may nest; the position was behind the opening
+  /// one at `opening` and comes behind the closing one, which stands on the same line if `isLine`.
+  mutating func skipBalanced(
+    from opening: Int, isLine: Bool = false
+  ) throws(Diagnostic) -> Range<Int> {
     let start = position
-    var depth = 1
-    while position < text.count {
-      switch text[position] {
-      case UInt8(ascii: "<"), UInt8(ascii: "["), UInt8(ascii: "("), UInt8(ascii: "{"): depth += 1
-      case UInt8(ascii: "-") where byte(1) == UInt8(ascii: ">"): position += 1
+    var closings = [MLIRScanner.closing(of: text[opening])]
+    scan: while position < text.count {
+      let byte = text[position]
+      switch byte {
+      case UInt8(ascii: "<"), UInt8(ascii: "["), UInt8(ascii: "("), UInt8(ascii: "{"):
+        closings.append(MLIRScanner.closing(of: byte))
+      case UInt8(ascii: "-") where self.byte(1) == UInt8(ascii: ">"): position += 1
       case UInt8(ascii: ">"), UInt8(ascii: "]"), UInt8(ascii: ")"), UInt8(ascii: "}"):
-        depth -= 1
-        if depth == 0 {
+        guard closings.removeLast() == byte else { break scan }
+        if closings.isEmpty {
           position += 1
           return start..<position - 1
         }
       case UInt8(ascii: "\""):
         _ = try stringPlace()
         continue
+      case 10 where isLine: break scan
       default: break
       }
       position += 1
     }
-    throw Diagnostic("this bracket is never closed", at: location(from: opening, to: opening + 1))
+    position = start
+    throw Diagnostic("this bracket is not closed", at: location(from: opening, to: opening + 1))
+  }
+
+  private static func closing(of bracket: UInt8) -> UInt8 {
+    switch bracket {
+    case UInt8(ascii: "<"): UInt8(ascii: ">")
+    case UInt8(ascii: "["): UInt8(ascii: "]")
+    case UInt8(ascii: "("): UInt8(ascii: ")")
+    default: UInt8(ascii: "}")
+    }
   }
 }

@@ -134,12 +134,9 @@ struct StableHLOFunctionImporter {
 
   // MARK: Appending ops
 
-  /// Appends an op of the IR.
+  /// Appends an op of the IR: an opcode, a layer, or a `call` of the callee.
   ///
-  /// - Parameters:
-  ///   - name: An opcode or a layer.
-  ///   - types: The types of its results.
-  ///   - names: What its results are called; made unique.
+  /// Names are made unique; a result without one gets a number.
   @discardableResult
   mutating func append(
     _ name: String, _ operands: [ImportedValue], _ attributes: [(String, SyntaxExpression)] = [],
@@ -220,6 +217,7 @@ struct StableHLOFunctionImporter {
       } catch {
         errorCount += 1
         context.report(error)
+        guard !op.name.hasSuffix(".return") else { return nil }
         bind(op, to: nil)
       }
     }
@@ -260,6 +258,8 @@ struct StableHLOFunctionImporter {
     case "stablehlo.scatter": return try importScatter(op, operands, types, names)
     case "stablehlo.sort": return try importSort(op, operands, types, names)
     case "stablehlo.map": return try importMap(op, operands, types)
+    case "stablehlo.rng_bit_generator":
+      return try importRandomBits(op, operands, types, names)
     case "chlo.top_k": return try importTopK(op, operands, types, names)
     default: break
     }

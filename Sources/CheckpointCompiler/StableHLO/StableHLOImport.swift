@@ -77,6 +77,7 @@ public struct ImportedStableHLO: Sendable {
 ///   - syntax: What `parseStableHLO` gave.
 ///   - options: The entry and its roles.
 ///   - sources: The texts; the layers are added.
+/// - Returns: The module, verified, and the checks that the options keep.
 /// - Throws: Everything that is not supported, or every other error, in source order.
 public func importStableHLO(
   _ syntax: MLIRModule, options: StableHLOOptions = StableHLOOptions(), sources: inout SourceMap
@@ -124,6 +125,7 @@ public func isStableHLO(_ text: [UInt8], fileName: String) -> Bool {
 ///   - sources: The texts are added to it, so that diagnostics can be rendered.
 ///   - entry: The function to compile.
 ///   - roles: Roles of a StableHLO graph; IR has its own.
+/// - Returns: The entry function and every function that it calls, callees first.
 /// - Throws: Every error of the text.
 public func readGraph(
   _ text: [UInt8], name: String, sources: inout SourceMap, entry: String? = nil,

@@ -18,7 +18,8 @@ final class StableHLOImporter {
     self.module = module
     self.keepsChecks = keepsChecks
     // A function of the text must not take the place of a layer that its ops are imported as.
-    usedNames = layers.needed(for: StableHLOFunctionImporter.chloNames)
+    usedNames = layers.needed(
+      for: StableHLOFunctionImporter.chloNames.union(["threefry", "philox"]))
   }
 
   func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }

@@ -56,7 +56,10 @@ struct StableHLOEntry {
     _ argument: Int, _ result: Int, _ results: inout [SyntaxResult]
   ) {
     syntax.arguments[argument].role = .state
-    results[result].role = .update(syntax.arguments[argument].name)
+    let name = syntax.arguments[argument].name
+    results[result].role = .update(name)
+    // Both would be found under one name; without one of its own, the result is called `name.new`.
+    if results[result].name?.text == name.text { results[result].name = nil }
   }
 
   private mutating func assignGiven(

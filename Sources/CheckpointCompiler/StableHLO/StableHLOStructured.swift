@@ -14,12 +14,13 @@ extension StableHLOFunctionImporter {
       }
       return appendOne(
         "dot_general", operands,
-        [
-          ("lhs_batch", ints(numbers["lhs_batching_dimensions"]?.integers ?? [])),
-          ("rhs_batch", ints(numbers["rhs_batching_dimensions"]?.integers ?? [])),
-          ("lhs_contract", ints(numbers["lhs_contracting_dimensions"]?.integers ?? [])),
-          ("rhs_contract", ints(numbers["rhs_contracting_dimensions"]?.integers ?? [])),
-        ], type: type, called: called, at: place)
+        present(
+          [
+            ("lhs_batch", numbers["lhs_batching_dimensions"]?.integers, false),
+            ("rhs_batch", numbers["rhs_batching_dimensions"]?.integers, false),
+            ("lhs_contract", numbers["lhs_contracting_dimensions"]?.integers, false),
+            ("rhs_contract", numbers["rhs_contracting_dimensions"]?.integers, false),
+          ], at: place), type: type, called: called, at: place)
     case "stablehlo.dot":
       try require(
         operands.count == 2 && operands.allSatisfy { $0.type.rank > 0 }, op,

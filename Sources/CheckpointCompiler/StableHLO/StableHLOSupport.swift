@@ -17,7 +17,7 @@ struct StableHLOSupport {
     "stablehlo.case": "case", "stablehlo.if": "case", "stablehlo.reduce": nil,
     "stablehlo.reduce_window": nil, "stablehlo.select_and_scatter": nil,
     "stablehlo.scatter": nil, "stablehlo.sort": "sort", "stablehlo.map": nil,
-    "chlo.top_k": "sort",
+    "stablehlo.rng_bit_generator": "philox", "chlo.top_k": "sort",
     "stablehlo.iota": nil, "stablehlo.dynamic_iota": nil, "stablehlo.broadcast_in_dim": nil,
     "stablehlo.dynamic_broadcast_in_dim": nil, "stablehlo.broadcast": nil,
     "stablehlo.reshape": nil, "stablehlo.dynamic_reshape": nil, "stablehlo.transpose": nil,
