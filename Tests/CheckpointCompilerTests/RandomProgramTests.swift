@@ -107,6 +107,13 @@ import Testing
       return %loss
     }
     """,
+    // Rows of 16-bit integers, which a compiler loses in vectors.
+    """
+    func @main(%x: ui16[8,9]) -> (%y: ui16[8,9]) {
+      %y = reduce_window %x {kind = add, window = [8, 1], low = [7, 0]}
+      return %y
+    }
+    """,
   ])
   func whatFailedOnceHolds(text: String) throws {
     guard let driver = try? CompilerDriver(usesThreads: false) else { return }

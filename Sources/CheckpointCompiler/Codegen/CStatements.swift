@@ -8,6 +8,8 @@ struct CStatements {
   private let buffers: [KernelBuffer]
   /// The support functions that were used.
   private(set) var uses: Set<String> = []
+  /// The dtypes of rows whose elements are wider in C.
+  private var narrowRows: [Int: DType] = [:]
   private var lines: [String] = []
   private var depth = 1
 
@@ -78,7 +80,9 @@ struct CStatements {
   private mutating func text(_ expression: Expression) -> String {
     switch expression {
     case .local(let number): return "v\(number)"
-    case .lane(let row, let index): return "r\(row)[\(text(index))]"
+    case .lane(let row, let index):
+      let element = "r\(row)[\(text(index))]"
+      return narrowRows[row].map { "((\(cComputeType($0)))\(element))" } ?? element
     case .load(let buffer, let index):
       return cLoad(buffers[buffer].dtype, "b\(buffer)[\(text(index))]", uses: &uses)
     case .constant(let dtype, let bytes): return cLiteral(bytes, dtype, uses: &uses)
@@ -126,7 +130,12 @@ struct CStatements {
       line("const ptrdiff_t p\(local) = ckc_clamped(\(value), \(range.upperBound));")
     case .defineRow(let row, let dtype, let count, let expression):
       let value = text(expression)
-      line("\(cComputeType(dtype)) r\(row)[\(count)];")
+      // GCC 12 loses what rows of narrower integers hold where it makes 16-bit AVX-512 vectors of
+      // them: they are rows of 32-bit integers.
+      let isNarrow = !dtype.isFloatingPoint && dtype.byteCount < 4
+      narrowRows[row] = isNarrow ? dtype : nil
+      let type = isNarrow ? (dtype.isUnsigned ? "uint32_t" : "int32_t") : cComputeType(dtype)
+      line("\(type) r\(row)[\(count)];")
       line("for (ptrdiff_t i = 0; i < \(count); i++) r\(row)[i] = \(value);")
     case .assignLane(let row, let index, let expression):
       line("r\(row)[\(text(index))] = \(text(expression));")
