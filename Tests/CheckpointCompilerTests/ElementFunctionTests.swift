@@ -79,7 +79,7 @@ import Testing
   func compiledSortsAreStableAtEveryLength() throws {
     let shapes: [([Int], Int)] =
       [0, 1, 2, 7, 8, 9, 15, 16, 17, 24, 33, 100].map { ([$0], 0) }
-      + [([3, 40], 1), ([40, 3], 0), ([2, 17, 2], 1), ([0, 4], 1)]
+      + [([3, 40], 1), ([40, 3], 0), ([2, 17, 2], 1), ([0, 4], 1), ([4, 0], 0)]
     let programs = try shapes.enumerated().map { number, shape in
       let module = try moduleOf(Self.sorting(shape.0, along: shape.1))
       let function = inlined(module.entry, in: module)

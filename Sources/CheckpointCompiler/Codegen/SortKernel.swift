@@ -36,7 +36,7 @@ struct SortKernel: Hashable, Sendable {
     dtypes = function.operands(of: op).map { function.type(of: $0).dtype }
     count = type.elementCount
     extent = type.shape[dim]
-    step = type.strides[dim]
+    step = max(1, type.strides[dim])
     var nextLocal = 2 * dtypes.count
     let code = ElementFunctionCode(.comparator, of: op, in: function)
       .applied(to: (0..<nextLocal).map { .local($0) }, nextLocal: &nextLocal)

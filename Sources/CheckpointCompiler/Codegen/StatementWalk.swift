@@ -37,7 +37,10 @@ extension Expression {
 
 /// Statements without definitions that nothing reads: one sweep from the last to the first.
 ///
-/// - Parameter result: What is read after them.
+/// - Parameters:
+///   - statements: The statements.
+///   - result: What is read after them.
+/// - Returns: The statements that are left.
 func withoutUnusedDefinitions(
   _ statements: [Statement], keeping result: Expression? = nil
 ) -> [Statement] {

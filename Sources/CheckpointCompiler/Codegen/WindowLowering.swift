@@ -17,6 +17,7 @@ extension PoolingWindow {
   ///   - windowVariables: For each dimension, the loop variable of the windows; where the window is
   ///     still, that of the operand.
   ///   - tapVariables: For each dimension, the loop variable of the taps.
+  /// - Returns: The place, and the conditions.
   func place(
     of operand: TensorType, windows: [Int], windowVariables: [Int], tapVariables: [Int]
   ) -> (place: Index, conditions: [Condition]) {

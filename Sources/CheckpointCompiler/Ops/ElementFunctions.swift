@@ -43,6 +43,9 @@ extension OpSignature {
 /// Operations that one application of a function is counted as.
 private let flopsPerApplication = 4.0
 
+/// Operations that one comparison of a sort is counted as: nobody foresees which way it goes.
+private let flopsPerComparison = 25.0
+
 extension OpDefinition {
   static let reduceWith = OpDefinition(
     name: "reduce_with",
@@ -213,7 +216,7 @@ extension OpDefinition {
     flops: { op, _ in
       let extent = op.attributes.int(.dim).map { op[0].shape[$0] } ?? 1
       let rounds = Double(max(1, Int.bitWidth - max(0, extent - 1).leadingZeroBitCount))
-      return flopsPerApplication * rounds * Double(op[0].elementCount)
+      return flopsPerComparison * rounds * Double(op[0].elementCount)
     }, gradient: .rule(gradientOfSort))
 }
 
