@@ -173,6 +173,7 @@ public struct Compiler: Sendable {
       }
     }
     step = inlined(step, in: module)
+    if let problem = step.elementFunctionProblem { throw .input(DiagnosticList([problem])) }
     guard let optimizer = options.optimizer else { return step }
     do {
       return try withOptimizer(step, optimizer)

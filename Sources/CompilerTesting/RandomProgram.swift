@@ -113,7 +113,7 @@ struct ProgramGenerator {
     case 18...19: product()
     case 20: convolution()
     case 21: pooling()
-    case 22: indexedAccess()
+    case 22: chance(1, of: 3) ? elementFunctions() : indexedAccess()
     default: chance(1, of: 2) ? randomNumbers() : iota()
     }
   }

@@ -100,7 +100,7 @@ extension ProgramGenerator {
 
   mutating func reduction() {
     if chance(1, of: 4), let p = pickValue(where: { !$0.isFloat }) {
-      let kinds = p.type.dtype == .i1 ? ["and", "or"] : ["add", "mul", "max", "min", "and", "or"]
+      let kinds = ["add", "mul", "max", "min", "and", "or", "xor"]
       emit(
         .reduce, [p],
         [.kind: .symbol(pick(kinds)), .dims: .ints(subset(Array(p.type.shape.indices)))], bound: 1)
@@ -145,9 +145,22 @@ extension ProgramGenerator {
       lhsContract: Array((isSwapped ? other : own).dropFirst(batchCount)),
       rhsContract: Array((isSwapped ? own : other).dropFirst(batchCount)))
     let summed = Double(contract.reduce(1) { $0 * x.type.shape[$1] })
+    let (left, right) = isSwapped ? (y, x) : (x, y)
+    let type = chance(1, of: 5) ? wideProduct(left.type, right.type, dims) : nil
     emit(
-      .dotGeneral, isSwapped ? [y, x] : [x, y], dims.attributes,
+      .dotGeneral, [left, right], dims.attributes, type: type,
       bound: x.bound * y.bound * summed, isExact: false)
+  }
+
+  /// The type of a product in the next wider dtype; nil where there is none.
+  private func wideProduct(
+    _ a: TensorType, _ b: TensorType, _ dims: DotDimensions
+  ) -> TensorType? {
+    guard a.dtype != .f64 else { return nil }
+    let shape =
+      dims.lhsBatch.map { a.shape[$0] } + dims.lhsFree(rank: a.rank).map { a.shape[$0] }
+      + dims.rhsFree(rank: b.rank).map { b.shape[$0] }
+    return TensorType(a.dtype == .f32 ? .f64 : .f32, shape)
   }
 
   mutating func convolution() {
@@ -194,48 +207,5 @@ extension ProgramGenerator {
         .featureGroups: .int(featureGroups), .batchGroups: .int(batchGroups),
       ],
       bound: x.bound * w.bound * Double(depth * count(taps)), isExact: false)
-  }
-
-  mutating func pooling() {
-    let kind = pick(["add", "max", "min"])
-    let x = bounded(pickFloat(exact: kind != "add"))
-    let shape = x.type.shape
-    let window = shape.map { number(1...min(3, $0)) }
-    let strides = shape.map { _ in number(1...2) }
-    var low = window.map { number(0...$0 - 1) }
-    var high = window.map { number(0...$0 - 1) }
-    var baseDilation = shape.map { _ in 1 }
-    var windowDilation = shape.map { _ in 1 }
-    if kind == "add", chance(1, of: 3) {
-      low = shape.map { _ in number(-1...2) }
-      high = shape.map { _ in number(-1...2) }
-      baseDilation = shape.map { _ in number(1...2) }
-      windowDilation = shape.map { _ in number(1...2) }
-    }
-    let extents = shape.indices.map { axis in
-      let base = (shape[axis] - 1) * baseDilation[axis] + 1 + low[axis] + high[axis]
-      let reach = (window[axis] - 1) * windowDilation[axis] + 1
-      return base < reach || base <= 0 ? 0 : (base - reach) / strides[axis] + 1
-    }
-    guard count(extents) > 0, count(extents) <= ProgramGenerator.elementCountMax else { return }
-    if kind != "add", chance(1, of: 4) {
-      let source = fetch(x.type.with(shape: extents))
-      guard !x.isActive, !source.isActive else { return }
-      emit(
-        .selectAndScatter, [x, source],
-        [
-          .direction: .symbol(kind == "max" ? "ge" : "le"), .window: .ints(window),
-          .strides: .ints(strides), .low: .ints(low), .high: .ints(high),
-        ], bound: source.bound * Double(count(window)), isExact: false)
-      return
-    }
-    emit(
-      .reduceWindow, [x],
-      [
-        .kind: .symbol(kind), .window: .ints(window), .strides: .ints(strides), .low: .ints(low),
-        .high: .ints(high), .baseDilation: .ints(baseDilation),
-        .windowDilation: .ints(windowDilation),
-      ],
-      bound: kind == "add" ? x.bound * Double(count(window)) : x.bound, isExact: kind != "add")
   }
 }

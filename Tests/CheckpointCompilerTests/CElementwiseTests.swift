@@ -445,7 +445,7 @@ struct CElementwiseTests {
     var cases: [(name: String, dtype: DType)] = []
     for kind in combinerKinds {
       for dtype in DType.allCases {
-        let isLogical = kind == "and" || kind == "or"
+        let isLogical = ["and", "or", "xor"].contains(kind)
         guard isLogical ? !dtype.isFloatingPoint : dtype != .i1 else { continue }
         let name = "combine_\(kind)_\(dtype.name)"
         let neutral = cNeutral(kind: kind, dtype: dtype, uses: &uses)

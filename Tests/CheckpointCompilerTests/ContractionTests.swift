@@ -13,7 +13,8 @@ struct CompiledContractions {
 
     var signature: OpSignature {
       OpSignature(
-        opcode: opcode, operandTypes: operands.map(\.type), attributes: attributes)
+        opcode: opcode, operandTypes: operands.map(\.type), attributes: attributes,
+        declaredType: type)
     }
     var contraction: Contraction { Contraction(signature, result: type)! }
     var description: String {
@@ -82,15 +83,16 @@ struct CompiledContractions {
     """
 
   static func text(_ cases: [Case], _ target: Target) -> String {
-    var dtypes: Set<DType> = []
+    var dtypes: Set<Contraction.DTypes> = []
     var functions = ""
     var calls = ""
     for (index, one) in cases.enumerated() {
-      dtypes.insert(one.type.dtype)
+      dtypes.insert(one.contraction.dtypes)
       functions += cFunction(for: one.contraction, name: "f\(index)", target: target) + "\n"
-      let type = one.type.dtype.cStorage
-      calls += "  case \(index): f\(index)((const \(type) *)a, (const \(type) *)b,"
-      calls += " (\(type) *)out, scratch); break;\n"
+      let (a, b) = (one.operands[0].type.dtype, one.operands[1].type.dtype)
+      calls += "  case \(index): f\(index)((const \(cStorageType(a)) *)a,"
+      calls += " (const \(cStorageType(b)) *)b, (\(cStorageType(one.type.dtype)) *)out, scratch);"
+      calls += " break;\n"
     }
     return prologue + CGemmSource.source(for: dtypes) + functions + """
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,
@@ -163,7 +165,7 @@ struct CompiledContractions {
   /// Expects that every case gives the interpreter's bytes, with one thread and with three.
   func expectExact() throws {
     for (index, one) in cases.enumerated() {
-      let expected = try result(one.opcode, one.operands, one.attributes)
+      let expected = try result(one.opcode, one.operands, one.attributes, type: one.type)
       let single = try run(index, threads: 1)
       let wrong = zip(single.floats, expected.floats).enumerated().first { $1.0 != $1.1 }
       #expect(wrong == nil, "\(index): \(one.description), element \(wrong?.offset ?? 0)")
@@ -183,18 +185,24 @@ private func wholeNumbers(
 }
 
 func contraction(
-  _ opcode: Opcode, _ operands: [Tensor], _ attributes: Attributes
+  _ opcode: Opcode, _ operands: [Tensor], _ attributes: Attributes, to dtype: DType? = nil
 ) throws -> CompiledContractions.Case {
+  let dtype = dtype ?? operands[0].type.dtype
   let signature = OpSignature(
-    opcode: opcode, operandTypes: operands.map(\.type), attributes: attributes)
+    opcode: opcode, operandTypes: operands.map { $0.type.with(dtype) }, attributes: attributes)
   let type = try opcode.definition.typeRule(signature)
   return CompiledContractions.Case(
     opcode: opcode, operands: operands, attributes: attributes, type: type)
 }
 
+/// Operands and result of one dtype.
+private func uniform(_ dtype: DType) -> Contraction.DTypes {
+  Contraction.DTypes(first: dtype, second: dtype, result: dtype)
+}
+
 /// A `dot_general` of random dimensions in random order.
 private func randomDot(
-  _ dtype: DType, _ generator: inout SeededGenerator
+  _ dtypes: Contraction.DTypes, _ generator: inout SeededGenerator
 ) throws -> CompiledContractions.Case {
   let extents = [1, 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 24, 33, 40, 70]
   // Batch, contracting, free of the left, free of the right.
@@ -227,13 +235,15 @@ private func randomDot(
     lhsBatch: a.batch, rhsBatch: b.batch, lhsContract: a.contract, rhsContract: b.contract)
   return try contraction(
     .dotGeneral,
-    [wholeNumbers(dtype, a.shape, &generator), wholeNumbers(dtype, b.shape, &generator)],
-    dims.attributes)
+    [
+      wholeNumbers(dtypes.first, a.shape, &generator),
+      wholeNumbers(dtypes.second, b.shape, &generator),
+    ], dims.attributes, to: dtypes.result)
 }
 
 /// A convolution of random shapes, dimension numbers and windows.
 private func randomConvolution(
-  _ dtype: DType, _ generator: inout SeededGenerator
+  _ dtypes: Contraction.DTypes, _ generator: inout SeededGenerator
 ) throws -> CompiledContractions.Case {
   func pick(_ choices: [Int]) -> Int { choices[generator.index(below: choices.count)] }
   let spatialRank = pick([0, 1, 1, 2, 2, 2, 2, 3])
@@ -267,8 +277,9 @@ private func randomConvolution(
     window.reversal[axis] = pick([0, 0, 1])
   }
   return try contraction(
-    .convolution, [wholeNumbers(dtype, x, &generator), wholeNumbers(dtype, w, &generator)],
-    window.attributes(dims))
+    .convolution,
+    [wholeNumbers(dtypes.first, x, &generator), wholeNumbers(dtypes.second, w, &generator)],
+    window.attributes(dims), to: dtypes.result)
 }
 
 @Suite struct ContractionTests {
@@ -305,14 +316,37 @@ private func randomConvolution(
   @Test(needsCompiler) func randomDotProductsAreExact() throws {
     var generator = SeededGenerator(seed: 1)
     let dtypes: [DType] = [.f32, .f32, .f32, .f64, .bf16, .f16, .i32, .i64, .ui32, .ui8]
-    let cases = try (0..<60).map { try randomDot(dtypes[$0 % dtypes.count], &generator) }
+    let cases = try (0..<60).map {
+      try randomDot(uniform(dtypes[$0 % dtypes.count]), &generator)
+    }
     try CompiledContractions(cases).expectExact()
   }
 
   @Test(needsCompiler) func randomConvolutionsAreExact() throws {
     var generator = SeededGenerator(seed: 2)
     let dtypes: [DType] = [.f32, .f32, .f32, .f64, .bf16, .i32]
-    let cases = try (0..<60).map { try randomConvolution(dtypes[$0 % dtypes.count], &generator) }
+    let cases = try (0..<60).map {
+      try randomConvolution(uniform(dtypes[$0 % dtypes.count]), &generator)
+    }
+    try CompiledContractions(cases).expectExact()
+  }
+
+  @Test(needsCompiler) func widerResultsAreExact() throws {
+    var generator = SeededGenerator(seed: 3)
+    let dtypes: [Contraction.DTypes] = [
+      .init(first: .bf16, second: .bf16, result: .f32),
+      .init(first: .f16, second: .f16, result: .f32),
+      .init(first: .f32, second: .bf16, result: .f32),
+      .init(first: .bf16, second: .f32, result: .f64),
+      .init(first: .i8, second: .i8, result: .i32),
+      .init(first: .ui8, second: .ui16, result: .ui64),
+      .init(first: .i32, second: .ui8, result: .i64),
+    ]
+    let cases = try (0..<48).map { number in
+      let dtypes = dtypes[number % dtypes.count]
+      return number < 24
+        ? try randomDot(dtypes, &generator) : try randomConvolution(dtypes, &generator)
+    }
     try CompiledContractions(cases).expectExact()
   }
 
@@ -406,9 +440,11 @@ private func randomConvolution(
     var generator = SeededGenerator(seed: 6)
     var cases: [CompiledContractions.Case] = []
     for dtype: DType in [.f32, .f64, .bf16, .f16, .i32, .ui8] {
-      cases.append(try randomDot(dtype, &generator))
-      for _ in 0..<4 { cases.append(try randomConvolution(dtype, &generator)) }
+      cases.append(try randomDot(uniform(dtype), &generator))
+      for _ in 0..<4 { cases.append(try randomConvolution(uniform(dtype), &generator)) }
     }
+    cases.append(try randomDot(.init(first: .bf16, second: .f16, result: .f64), &generator))
+    cases.append(try randomDot(.init(first: .ui8, second: .i32, result: .i64), &generator))
     let directory = try TemporaryDirectory()
     let text = CompiledContractions.text(cases, .cpu(threadsMax: 4))
     try writeFileAtomically(Array(text.utf8), to: directory.file("text.c"))

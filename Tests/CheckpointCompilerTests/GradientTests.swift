@@ -13,6 +13,8 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
   var shape: [Int]
   /// The range of the example numbers.
   var range = -1.0...1.0
+  /// Functions that the body names.
+  var functions = ""
 
   var testDescription: String { body }
 
@@ -29,7 +31,10 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
         "%flat = cosine %angles", "%weights = reshape %flat : \(type)",
       ]
     let lines =
-      ["func @main(\(arguments)) -> (loss %loss: f32) {", body, "%shifted = add %y, 1.0"]
+      [
+        functions, "func @main(\(arguments)) -> (loss %loss: f32) {", body,
+        "%shifted = add %y, 1.0",
+      ]
       + ["%square = multiply %shifted, %shifted"] + weights
       + ["%terms = multiply %square, %weights"]
       + ["%loss = reduce %terms {kind = add, dims = [\(dims)]}", "return %loss", "}"]

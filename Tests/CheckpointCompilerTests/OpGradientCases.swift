@@ -335,6 +335,10 @@ extension GradientTests {
       .dotGeneral,
       [
         GradientCase(
+          arguments: "param %x: bf16[2,3], param %z: f32[3,4]",
+          body: "%y = dot_general %x, %z {lhs_contract = [1], rhs_contract = [0]} : f32[2,4]",
+          shape: [2, 4]),
+        GradientCase(
           arguments: "param %a: f32[2,3], param %b: f32[3,4]",
           body: "%y = dot_general %a, %b {lhs_contract = [1], rhs_contract = [0]}", shape: [2, 4]),
         GradientCase(
@@ -368,6 +372,11 @@ extension GradientTests {
     (
       .convolution,
       [
+        GradientCase(
+          arguments: "param %x: f16[2,5,2], param %w: bf16[3,1,4]",
+          body: """
+            %y = convolution %x, %w {dim_numbers = "b0f_0io->b0f", low = [1], feature_groups = 2} : f32[2,4,4]
+            """, shape: [2, 4, 4]),
         GradientCase(
           arguments: "param %x: f32[2,5,3], param %w: f32[3,3,2]",
           body: "%y = convolution %x, %w {dim_numbers = \"b0f_0io->b0f\"}", shape: [2, 3, 2]),
@@ -424,6 +433,15 @@ extension GradientTests {
       .reduceWindow,
       [
         GradientCase(
+          arguments: "param %x: f32[5,6]",
+          body:
+            "%y = reduce_window %x {kind = max, window = [2, 2], low = [0, -1], base_dilation = [2, 1], window_dilation = [1, 2]}",
+          shape: [8, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,3]",
+          body: "%y = reduce_window %x {kind = add, window = [4, 1], low = [3, 0]}",
+          shape: [4, 3]),
+        GradientCase(
           arguments: "param %x: f32[4,6]",
           body: "%y = reduce_window %x {kind = add, window = [2, 3], strides = [2, 3]}",
           shape: [2, 2]),
@@ -476,6 +494,23 @@ extension GradientTests {
             %b = broadcast_in_dim %i {dims = [0, 1, 2]} : ui8[3,2,3]
             %y = gather %x, %b {collapsed_slice_dims = [2], start_index_map = [2], index_vector_dim = 3, slice_sizes = [1, 1, 1], operand_batch_dims = [0, 1], indices_batch_dims = [0, 1]}
             """, shape: [3, 2, 3]),
+      ]
+    ),
+    (
+      .sort,
+      [
+        GradientCase(
+          arguments: "param %x: f32[3,4,2], param %z: f32[3,4,2]",
+          body: """
+            %s, %t = sort %x, %z {comparator = @first_less, dim = 1}
+            %y = multiply %s, %t
+            """, shape: [3, 4, 2],
+          functions: """
+            func @first_less(%a: f32, %b: f32, %c: f32, %d: f32) -> i1 {
+              %p = compare %a, %b {direction = lt}
+              return %p
+            }
+            """)
       ]
     ),
     (

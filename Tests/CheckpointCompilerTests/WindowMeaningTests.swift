@@ -34,6 +34,21 @@ import Testing
           .low: .ints([1]), .high: .ints([1]),
         ]
       ).floats == [1, 1, 2, 2])
+    // Cumulative sums, from the first and to the last element; and truth values.
+    func cumulated(_ low: Int, _ high: Int, _ kind: String, _ x: Tensor) throws -> [Double] {
+      try result(
+        .reduceWindow, [x],
+        [.kind: .symbol(kind), .window: .ints([3]), .low: .ints([low]), .high: .ints([high])]
+      ).floats
+    }
+    #expect(try cumulated(2, 0, "add", counting(.i64, [3])) == [1, 3, 6])
+    #expect(try cumulated(0, 2, "add", counting(.bf16, [3])) == [6, 5, 3])
+    #expect(try cumulated(2, 0, "xor", tensor(.i1, [1, 1, 1])) == [1, 0, 1])
+    #expect(try cumulated(2, 0, "mul", tensor(.i1, [1, 0, 1])) == [1, 0, 0])
+    // In the order of the scan: 1 vanishes beside 2^24 if that comes before -2^24 does.
+    let sum = tensor(.bf16, [1, 0x1p24, -0x1p24])
+    #expect(try cumulated(2, 0, "add", sum)[2] == 0)
+    #expect(try cumulated(0, 2, "add", sum)[0] == 1)
     // A window that lies in the padding gives the neutral element.
     #expect(
       try result(

@@ -14,6 +14,8 @@ public struct GradientContext: Sendable {
   public internal(set) var result: ValueID
   /// The gradient with respect to the result, of its type.
   public internal(set) var dy: ValueID
+  /// The gradient with respect to each result, where there is one: `dy` is the first of them.
+  public internal(set) var resultGradients: [ValueID?] = []
   /// The attributes of the op.
   public internal(set) var attributes: Attributes = [:]
   /// For each operand, whether its gradient is asked for; others may be left nil.
@@ -51,6 +53,21 @@ public struct GradientContext: Sendable {
     type: TensorType? = nil
   ) -> ValueID {
     builder.emit(opcode, operands, attributes, type: type, location: location)
+  }
+}
+
+/// Ops of several results.
+extension GradientContext {
+  /// Appends any op and returns its results.
+  mutating func emitAll(
+    _ opcode: Opcode, _ operands: [ValueID], _ attributes: Attributes
+  ) -> [ValueID] {
+    do {
+      return try builder.append(
+        opcode, operands, attributes, names: [], location: location)
+    } catch {
+      preconditionFailure("\(opcode.name) built with \(error.message) [\(error.constraint)]")
+    }
   }
 }
 

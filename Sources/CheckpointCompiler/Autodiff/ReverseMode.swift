@@ -202,10 +202,10 @@ private struct ReverseWalk {
           constraint: "differentiate_c5"))
       return
     }
-    let result = forward.result(of: op)
     context.operands = operands.map { map[$0]! }
-    context.result = map[result]!
-    context.dy = gradients[result]!
+    context.result = map[results.first!]!
+    context.resultGradients = results.map { gradients[$0] }
+    context.dy = context.resultGradients.compactMap { $0 }[0]
     context.attributes = source.attributes
     context.needed = operands.map { isActive[$0] }
     context.refusal = nil

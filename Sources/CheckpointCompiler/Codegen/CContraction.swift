@@ -3,10 +3,10 @@
 // Every part becomes a function; the function of the contraction calls them in turn. This file has
 // what the forms share: loops decoded from a flat index, and checks of the window.
 
-/// The C text of a contraction: `static void NAME(const T *a, const T *b, T *out, unsigned char
+/// The C text of a contraction: `static void NAME(const A *a, const B *b, T *out, unsigned char
 /// *scratch)`, after the functions that it calls.
 ///
-/// It needs `CGemmSource.source(for:)` with the contraction's dtype before it, and from the program
+/// It needs `CGemmSource.source(for:)` with the contraction's dtypes before it, and from the program
 /// `CKC_RESTRICT`, `static int ckc_threads(int)`, `<stddef.h>`, `<stdint.h>`, `<string.h>`. Neither
 /// operand may overlap the result; `scratch` is aligned to 64 and has `scratchBytes(for:target:)`.
 func cFunction(for contraction: Contraction, name: String, target: Target) -> String {
@@ -14,8 +14,8 @@ func cFunction(for contraction: Contraction, name: String, target: Target) -> St
   var calls = ""
   for (index, part) in contraction.parts.enumerated() {
     let partName = contraction.parts.count == 1 ? name : "\(name)_\(index)"
-    let writer = CPart(part: part, dtype: contraction.dtype, name: partName)
-    switch part.form(contraction.dtype, target) {
+    let writer = CPart(part: part, dtypes: contraction.dtypes, name: partName)
+    switch part.form(contraction.dtypes, target) {
     case .lanes: text += writer.lanes(target)
     case .dots: text += writer.dots(target)
     case .packed(let blocking): text += writer.packed(blocking)
@@ -24,20 +24,20 @@ func cFunction(for contraction: Contraction, name: String, target: Target) -> St
   }
   if contraction.parts.count == 1 { return text }
   if calls.isEmpty { calls = "  (void)a;\n  (void)b;\n  (void)out;\n  (void)scratch;\n" }
-  let writer = CPartSignature(dtype: contraction.dtype)
+  let writer = CPartSignature(dtypes: contraction.dtypes)
   return text + writer.head(name) + "{\n\(calls)}\n"
 }
 
 /// The head of the functions of contractions.
 struct CPartSignature {
-  var dtype: DType
+  var dtypes: Contraction.DTypes
 
   func head(_ name: String) -> String {
-    let type = dtype.cStorage
+    let (a, b) = (cStorageType(dtypes.first), cStorageType(dtypes.second))
     return """
       CKC_CONTRACT static void \(name)(
-        const \(type) *CKC_RESTRICT a, const \(type) *CKC_RESTRICT b,
-        \(type) *CKC_RESTRICT out, unsigned char *CKC_RESTRICT scratch)
+        const \(a) *CKC_RESTRICT a, const \(b) *CKC_RESTRICT b,
+        \(cStorageType(dtypes.result)) *CKC_RESTRICT out, unsigned char *CKC_RESTRICT scratch)
 
       """
   }
@@ -49,27 +49,27 @@ struct CPart {
   typealias Part = Contraction.Part
 
   var part: Part
-  var dtype: DType
+  var dtypes: Contraction.DTypes
   var name: String
 
-  var head: String { CPartSignature(dtype: dtype).head(name) }
+  var head: String { CPartSignature(dtypes: dtypes).head(name) }
 
-  /// An element as a number that sums are computed in.
-  func load(_ element: String) -> String {
-    switch dtype {
-    case .f64, .f32: element
-    case .bf16, .f16: "ckc_\(dtype.name)_to_f32(\(element))"
-    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: "(\(dtype.cCompute))\(element)"
-    }
+  /// The C type that products are added in.
+  var sumType: String { dtypes.sum.cSum }
+
+  /// An element of an operand as a number that sums are computed in.
+  func load(_ operand: Contraction.Operand, _ element: String) -> String {
+    let dtype = dtypes.of(operand)
+    let isNarrow = dtype == .bf16 || dtype == .f16
+    let number = isNarrow ? "ckc_\(dtype.name)_to_f32(\(element))" : element
+    return dtype.cSum == sumType && dtype.isFloatingPoint ? number : "(\(sumType))\(number)"
   }
 
-  /// A sum as an element.
+  /// A sum as an element of the result.
   func store(_ sum: String) -> String {
-    switch dtype {
-    case .f64, .f32: sum
-    case .bf16, .f16: "ckc_f32_to_\(dtype.name)(\(sum))"
-    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: "(\(dtype.cStorage))\(sum)"
-    }
+    let dtype = dtypes.result
+    if dtype == .bf16 || dtype == .f16 { return "ckc_f32_to_\(dtype.name)(\(sum))" }
+    return dtype.isFloatingPoint ? sum : "(\(cStorageType(dtype)))\(sum)"
   }
 
   /// A product as a term: `+ i * 3`, nothing for a factor of 0.

@@ -72,7 +72,7 @@ extension CPart {
     let blocks = (lane.extent + width - 1) / width
     let tasks = outer.reduce(blocks) { $0 * $1.extent }
     let moving = lane.steps.indices.filter { lane.steps[$0] != 0 }
-    let type = dtype.cCompute
+    let type = sumType
 
     var text = head + "{\n"
     text += pragma(target, tasks: tasks)
@@ -134,7 +134,8 @@ extension CPart {
     }
     text += skip
     let bIndex = "bp" + term("(from + l)", lane.second)
-    text += "        sums[l] += \(load("a[\(aIndex)]")) * \(load("b[\(bIndex)]"));\n"
+    text +=
+      "        sums[l] += \(load(.first, "a[\(aIndex)]")) * \(load(.second, "b[\(bIndex)]"));\n"
     return text + "      }\n    }\n"
   }
 
@@ -142,7 +143,7 @@ extension CPart {
   func dots(_ target: Target) -> String {
     let outer = outerLoops(except: nil)
     let tasks = outer.reduce(1) { $0 * $1.extent }
-    let (type, lanes) = (dtype.cCompute, CPart.dotLanes)
+    let (type, lanes) = (sumType, CPart.dotLanes)
     let inner = part.depth.last!
     let moved = part.axes.indices.filter { inner.steps[$0] != 0 }
     var text = head + "{\n"
@@ -165,7 +166,7 @@ extension CPart {
     }
     let start = "ap" + moved.map { offset("p\($0)", part.axes[$0]) }.joined()
     let product = { (index: String) in
-      "\(load("a[\(start) + \(index)]")) * \(load("b[bp + \(index)]"))"
+      "\(load(.first, "a[\(start) + \(index)]")) * \(load(.second, "b[bp + \(index)]"))"
     }
     text += """
             for (; k + \(lanes) <= end; k += \(lanes)) {

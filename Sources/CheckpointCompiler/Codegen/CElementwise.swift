@@ -321,6 +321,7 @@ private func combiner(_ kind: String) -> Opcode {
   case "min": .minimum
   case "and": .and
   case "or": .or
+  case "xor": .xor
   default: preconditionFailure("kind '\(kind)'")
   }
 }

@@ -42,25 +42,32 @@ enum CGemmSource {
     var depthMax: Int? { rowStride.map { $0 - 16 } }
   }
 
-  /// The text for contractions of the given dtypes; empty where none of them is packed.
+  /// The end of the names of the functions that pack numbers of a dtype as those that are added.
+  static func packName(_ dtype: DType, _ sum: DType) -> String {
+    sum == .f64 && dtype != .f64 ? "\(dtype.name)_as_f64" : dtype.name
+  }
+
+  /// The text for contractions of the given dtypes; no tiles where none of them is packed.
   ///
-  /// It uses `ptrdiff_t`, `CKC_RESTRICT`, and for `bf16` and `f16` `ckc_bf16_to_f32` and
+  /// It uses `ptrdiff_t`, `CKC_RESTRICT`, and for operands of `bf16` and `f16` `ckc_bf16_to_f32` and
   /// `ckc_f16_to_f32`, which come before it.
-  static func source(for dtypes: Set<DType>) -> String {
-    let usesSingle = dtypes.contains(.f32) || dtypes.contains(.bf16) || dtypes.contains(.f16)
-    let usesDouble = dtypes.contains(.f64)
+  static func source(for contracted: Set<Contraction.DTypes>) -> String {
     var text = prologue
-    guard usesSingle || usesDouble else { return text }
+    let sums = Set(contracted.map(\.sum)).filter(\.isFloatingPoint)
+    guard !sums.isEmpty else { return text }
     text += kernels
-    if usesSingle { text += "CKC_GEMM(f32, float, \(columnBytesMax / 4))\n" }
-    if usesDouble { text += "CKC_GEMM(f64, double, \(columnBytesMax / 8))\n" }
+    for sum in DType.allCases where sums.contains(sum) {
+      text += "CKC_GEMM(\(sum.name), \(sum.cSum), \(columnBytesMax / sum.byteCount))\n"
+    }
     text += packing
-    for dtype in DType.allCases where dtypes.contains(dtype) && dtype.isFloatingPoint {
-      let load = dtype == .bf16 || dtype == .f16 ? "ckc_\(dtype.name)_to_f32" : ""
-      text += "#define CKC_LOAD_\(dtype.name)(x) \(load)(x)\n"
-      let compute = dtype == .f64 ? "f64" : "f32"
-      text +=
-        "CKC_PACK(\(dtype.name), \(compute), \(dtype.cStorage), \(dtype.cCompute))\n"
+    for sum in DType.allCases where sums.contains(sum) {
+      let packed = Set(contracted.filter { $0.sum == sum }.flatMap { [$0.first, $0.second] })
+      for dtype in DType.allCases where packed.contains(dtype) {
+        let name = packName(dtype, sum)
+        let load = dtype == .bf16 || dtype == .f16 ? "ckc_\(dtype.name)_to_f32" : ""
+        text += "#define CKC_LOAD_\(name)(x) \(load)(x)\n"
+        text += "CKC_PACK(\(name), \(sum.name), \(cStorageType(dtype)), \(sum.cSum))\n"
+      }
     }
     return text
   }
@@ -305,30 +312,9 @@ enum CGemmSource {
 }
 
 extension DType {
-  /// The C type that elements are stored in.
-  var cStorage: String {
-    switch self {
-    case .f64: "double"
-    case .f32: "float"
-    case .bf16, .f16: "uint16_t"
-    case .i64: "int64_t"
-    case .i32: "int32_t"
-    case .i16: "int16_t"
-    case .i8: "int8_t"
-    case .ui64: "uint64_t"
-    case .ui32: "uint32_t"
-    case .ui16: "uint16_t"
-    case .ui8, .i1: "uint8_t"
-    }
-  }
-
   /// The C type that sums of products are computed in; unsigned for integers, which wrap.
-  var cCompute: String {
-    switch self {
-    case .f64: "double"
-    case .f32, .bf16, .f16: "float"
-    case .i64, .ui64: "uint64_t"
-    case .i32, .i16, .i8, .ui32, .ui16, .ui8, .i1: "uint32_t"
-    }
+  var cSum: String {
+    if isFloatingPoint { return self == .f64 ? "double" : "float" }
+    return byteCount == 8 ? "uint64_t" : "uint32_t"
   }
 }

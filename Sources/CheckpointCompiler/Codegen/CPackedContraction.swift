@@ -10,7 +10,7 @@
 //             result or, where that is 16 bits wide, in scratch.
 
 extension CPart {
-  private var compute: String { dtype == .f64 ? "f64" : "f32" }
+  private var compute: String { dtypes.sum.name }
 
   /// The function, and its packing functions before it.
   func packed(_ blocking: Part.Blocking) -> String {
@@ -32,7 +32,8 @@ extension CPart {
     _ suffix: String, _ lanes: [Loop], _ operand: Contraction.Operand,
     _ layout: CGemmSource.Layout
   ) -> String {
-    let type = dtype.cCompute
+    let type = sumType
+    let packed = CGemmSource.packName(dtypes.of(operand), dtypes.sum)
     let width = suffix == "rows" ? "CKC_GEMM_ROWS" : "CKC_GEMM_COLUMNS(\(type))"
     let axes = operand == .first ? Array(part.axes.indices) : []
     let lanes = part.seen(lanes, by: operand)
@@ -58,7 +59,8 @@ extension CPart {
     let depthStep = step(depth[inner], depthMoves)
 
     var text = "static void \(name)_\(suffix)(\n"
-    text += "  const \(dtype.cStorage) *CKC_RESTRICT src, ptrdiff_t base, ptrdiff_t start,"
+    text +=
+      "  const \(cStorageType(dtypes.of(operand))) *CKC_RESTRICT src, ptrdiff_t base, ptrdiff_t start,"
     text += " ptrdiff_t count,\n  ptrdiff_t from, ptrdiff_t depth,"
     text += " \(type) *CKC_RESTRICT panel)\n{\n"
     text += "  ptrdiff_t first[\(width)], size[\(width)], place[\(width)], blocks = 0;\n"
@@ -99,10 +101,10 @@ extension CPart {
     let offsets = axes.map { offset("p\($0)", part.axes[$0]) }.joined()
     text += "      const ptrdiff_t at = place[s] + move\(offsets);\n"
     if let rowStride = layout.rowStride {
-      text += "      ckc_pack_along_\(dtype.name)(src, at, \(depthStep), run, k_from, k_to,"
+      text += "      ckc_pack_along_\(packed)(src, at, \(depthStep), run, k_from, k_to,"
       text += " panel + first[s] * \(rowStride) + done);\n"
     } else {
-      text += "      ckc_pack_across_\(dtype.name)(src, at, \(laneStep), \(depthStep), size[s],"
+      text += "      ckc_pack_across_\(packed)(src, at, \(laneStep), \(depthStep), size[s],"
       text += " l_from, l_to,\n        run, k_from, k_to,"
       text += " panel + done * \(width) + first[s], \(width));\n"
     }
@@ -174,7 +176,7 @@ extension CPart {
   // MARK: Blocks
 
   private func body(_ blocking: Part.Blocking) -> String {
-    let (type, width) = (dtype.cCompute, "CKC_GEMM_COLUMNS(\(dtype.cCompute))")
+    let (type, width) = (sumType, "CKC_GEMM_COLUMNS(\(sumType))")
     let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
     let overGroups = blocking.threadsOverGroups
     let isThreaded = blocking.threads > 1
@@ -305,11 +307,11 @@ extension CPart {
 
   /// The sums of one tile, and where they go.
   private func tile(_ blocking: Part.Blocking) -> String {
-    let (type, width) = (dtype.cCompute, "CKC_GEMM_COLUMNS(\(dtype.cCompute))")
+    let (type, width) = (sumType, "CKC_GEMM_COLUMNS(\(sumType))")
     let layout = blocking.layout.rawValue
     let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile, step,"
     let isContiguous = part.columns.last?.out ?? 1 == 1 && part.columns.count <= 1
-    let isWide = dtype == .f32 || dtype == .f64
+    let isWide = dtypes.result == dtypes.sum
     if isWide, isContiguous, isLinear(part.rows) {
       let stride = part.rows.last?.out ?? 0
       return "          \(call) out + oo + n0 + c\(term("m", stride)), \(stride), k0 > 0);\n"
@@ -320,7 +322,7 @@ extension CPart {
       text += "          \(call) sums, \(blocking.columns), k0 > 0);\n"
       text += "          if (k0 + kc < \(part.depthCount)) continue;\n"
     } else {
-      let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / (dtype == .f64 ? 8 : 4)
+      let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
       text += "          \(type) sums[\(elements)];\n"
       text += "          \(call) sums, \(width), 0);\n"
     }
@@ -335,7 +337,7 @@ extension CPart {
     let stride = blocking.accumulates ? "\(blocking.columns)" : width
     text += "          for (ptrdiff_t i = 0; i < rows; ++i) {\n"
     text += "            const \(type) *const s = sums + i * \(stride);\n"
-    text += "            \(dtype.cStorage) *const o = out + oo\(rowPlace);\n"
+    text += "            \(cStorageType(dtypes.result)) *const o = out + oo\(rowPlace);\n"
     func copy(_ sum: String) -> String {
       "for (ptrdiff_t j = 0; j < columns; ++j) o[\(drop(columnPlace))] = \(sum);\n"
     }

@@ -53,7 +53,7 @@ extension CProgramPrinter {
     case .kernel(let number):
       symbol = kernelSymbol(number)
       buffers = program.functions[number].buffers
-      if case .contraction = program.functions[number].body { after = [scratch] }
+      if program.functions[number].body.takesScratch { after = [scratch] }
     case .control(let number):
       symbol = controlSymbol(number)
       buffers = program.controls[number].buffers

@@ -158,15 +158,23 @@ struct CProgramPrinter {
     }
     let contracted = Set(
       program.functions.compactMap { function in
-        if case .contraction(let contraction) = function.body { contraction.dtype } else { nil }
+        if case .contraction(let contraction) = function.body { contraction.dtypes } else { nil }
       })
-    for dtype in [DType.bf16, .f16] where contracted.contains(dtype) {
-      uses.formUnion(["ckc_\(dtype.name)_to_f32", "ckc_f32_to_\(dtype.name)"])
+    for dtype in [DType.bf16, .f16] {
+      if contracted.contains(where: { $0.first == dtype || $0.second == dtype }) {
+        uses.insert("ckc_\(dtype.name)_to_f32")
+      }
+      if contracted.contains(where: { $0.result == dtype }) {
+        uses.insert("ckc_f32_to_\(dtype.name)")
+      }
     }
     var out = prologue()
     let support = CSupport.source(using: uses)
     if !support.isEmpty { out += support + "\n\n" }
-    if !contracted.isEmpty { out += CGemmSource.source(for: contracted) + "\n\n" }
+    let sorts = program.functions.contains {
+      if case .sort = $0.body { true } else { false }
+    }
+    if !contracted.isEmpty || sorts { out += CGemmSource.source(for: contracted) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }
     return out + kernels + macros() + routines() + step()
   }
@@ -229,13 +237,15 @@ struct CProgramPrinter {
     _ function: KernelFunction, _ number: Int, _ uses: inout Set<String>
   ) -> String {
     let symbol = kernelSymbol(number)
+    let parameters = function.buffers.enumerated().map { number, buffer in
+      "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype)) *CKC_RESTRICT b\(number)"
+    }
     switch function.body {
+    case .sort(let sort):
+      return cFunction(for: sort, name: symbol, parameters: parameters, uses: &uses)
     case .contraction(let contraction):
       return cFunction(for: contraction, name: symbol, target: program.target)
     case .loops(let statements):
-      let parameters = function.buffers.enumerated().map { number, buffer in
-        "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype)) *CKC_RESTRICT b\(number)"
-      }
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)
       uses.formUnion(printer.uses)

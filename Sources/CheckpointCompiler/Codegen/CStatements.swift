@@ -20,6 +20,14 @@ struct CStatements {
     return lines
   }
 
+  /// The lines of the body of a function that returns whether an expression is not 0.
+  mutating func print(_ statements: [Statement], returning result: Expression) -> [String] {
+    lines = []
+    emit(withoutUnusedDefinitions(statements, keeping: result))
+    line("return \(text(result)) != 0;")
+    return lines
+  }
+
   private mutating func line(_ text: String) {
     lines.append(String(repeating: "  ", count: depth) + text)
   }

@@ -70,17 +70,17 @@ extension Contraction.Part {
   }
 
   /// The form of this part of a contraction.
-  func form(_ dtype: DType, _ target: Target) -> Form {
-    guard dtype.isFloatingPoint, depthCount > 0 else { return .lanes }
+  func form(_ dtypes: Contraction.DTypes, _ target: Target) -> Form {
+    guard dtypes.result.isFloatingPoint, depthCount > 0 else { return .lanes }
     let (rows, columns, depth) = (rowCount, columnCount, depthCount)
     let narrow = min(rows, columns)
     let area = Double(rows) * Double(columns)
     if narrow >= 4, depth >= 4, area * Double(depth) > 4096 {
-      return .packed(blocking(dtype, target))
+      return .packed(blocking(dtypes, target))
     }
     if isContiguousInDepth, !lanesAreContiguous { return .dots }
     if lanesAreContiguous || depth < 4 || area * Double(depth) <= 4096 { return .lanes }
-    return .packed(blocking(dtype, target))
+    return .packed(blocking(dtypes, target))
   }
 
   /// Whether both operands are contiguous along the innermost depth, and it is long.
@@ -109,10 +109,10 @@ extension Contraction.Part {
   /// How many threads take part where there are so many tasks.
   func threads(_ target: Target, tasks: Int) -> Int { min(threads(target), tasks) }
 
-  private func blocking(_ dtype: DType, _ target: Target) -> Blocking {
+  private func blocking(_ dtypes: Contraction.DTypes, _ target: Target) -> Blocking {
     func rounded(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
     func pieces(_ count: Int, of most: Int) -> Int { (count + most - 1) / most }
-    let wide = CGemmSource.columnBytesMax / (dtype == .f64 ? 8 : 4)
+    let wide = CGemmSource.columnBytesMax / dtypes.sum.byteCount
     let tall = CGemmSource.rowsMax
     // Every block of the depth reads and writes the result again: the larger it is, the fewer blocks.
     let isLarge = rowCount * columnCount > 262_144
@@ -125,7 +125,7 @@ extension Contraction.Part {
       inner.stride(rowOperand) == 1 && (inner.extent >= 8 || rowOperand == .second)
     let fitting = CGemmSource.Layout.allCases.first { $0.depthMax ?? depthBlock >= depthBlock }!
     let layout = isAlong ? fitting : .across
-    let accumulates = (dtype == .bf16 || dtype == .f16) && depthPieces > 1
+    let accumulates = dtypes.sum != dtypes.result && depthPieces > 1
     let columnsMax = 256
     let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
     let columnBlock = rounded(pieces(columnCount, of: columnPieces), to: wide)
@@ -141,9 +141,9 @@ extension Contraction.Part {
       overGroups || accumulates || rowPanels > threads || threads == 1
       ? 1 : min(columnTiles, pieces(2 * threads, of: rowPanels))
     let sharesRows = chunks > 1
-    let size = dtype.byteCount
+    let size = dtypes.sum.byteCount
     let readsColumns =
-      (dtype == .f32 || dtype == .f64) && columnsAreInPlace && columnCount * size <= 4096
+      dtypes.of(columnOperand) == dtypes.sum && columnsAreInPlace && columnCount * size <= 4096
     let columnElements =
       !readsColumns
       ? depthBlock * columnBlock : columnCount % wide == 0 ? 0 : depthBlock * wide
@@ -184,10 +184,10 @@ extension Contraction.Part {
 
 /// Bytes of scratch that the function of `cFunction(for:name:target:)` is handed; aligned to 64.
 func scratchBytes(for contraction: Contraction, target: Target) -> Int {
-  let size = contraction.dtype == .f64 ? 8 : 4
+  let size = contraction.dtypes.sum.byteCount
   var most = 0
   for part in contraction.parts {
-    guard case .packed(let blocking) = part.form(contraction.dtype, target) else { continue }
+    guard case .packed(let blocking) = part.form(contraction.dtypes, target) else { continue }
     most = max(most, blocking.scratchElements * size)
   }
   return most

@@ -68,17 +68,31 @@ struct Contraction: Sendable, Hashable {
     private func product(_ loops: [Loop]) -> Int { loops.reduce(1) { $0 * $1.extent } }
   }
 
+  /// The dtypes of a contraction; that of the result holds the numbers of the others.
+  struct DTypes: Sendable, Hashable {
+    var first: DType
+    var second: DType
+    var result: DType
+
+    /// The dtype of a factor.
+    func of(_ operand: Operand) -> DType { operand == .first ? first : second }
+
+    /// The dtype that products are added in; that of integers wraps in any.
+    var sum: DType { result == .bf16 || result == .f16 ? .f32 : result }
+  }
+
   /// The most parts that a convolution is split into.
   static let partsMax = 16
 
-  /// The dtype of operands and result.
-  var dtype: DType
+  /// The dtypes of the operands and the result.
+  var dtypes: DTypes
   /// The parts; none where the result has no element.
   var parts: [Part]
 
   /// The contraction that an op is; nil for other ops.
   init?(_ signature: OpSignature, result: TensorType) {
-    dtype = result.dtype
+    dtypes = DTypes(
+      first: signature[0].dtype, second: signature[1].dtype, result: result.dtype)
     parts = []
     let isEmpty = result.elementCount == 0
     switch signature.opcode {

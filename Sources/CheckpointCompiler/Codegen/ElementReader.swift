@@ -5,6 +5,19 @@
 //             value made outside, load it. What was read at the same index before is not read again.
 // Invariants  Reads append definitions to `statements` and return an expression without effects.
 
+extension Function {
+  /// An elementwise op applied to elements.
+  func application(of op: OpID, to arguments: [Expression]) -> Expression {
+    let opcode = ops[op].opcode
+    let operands = Array(operands(of: op))
+    // The first operand tells the dtype that is computed in, but for `select`.
+    return .apply(
+      opcode, from: type(of: operands[opcode == .select ? 1 : 0]).dtype,
+      to: type(of: result(of: op)).dtype, arguments,
+      direction: ops[op].attributes.elementwiseVariant)
+  }
+}
+
 /// Reads elements of the values of one kernel.
 struct ElementReader {
   /// A value at an index.
@@ -158,13 +171,7 @@ struct ElementReader {
     default:
       precondition(opcode.isElementwise, "'\(opcode.name)' inside a loop kernel")
       let arguments = operands.map { read($0, at: indices) }
-      // The first operand tells the dtype that is computed in, but for `select`.
-      let from = source(opcode == .select ? 1 : 0).dtype
-      return define(
-        type.dtype,
-        .apply(
-          opcode, from: from, to: type.dtype, arguments,
-          direction: attributes.elementwiseVariant))
+      return define(type.dtype, function.application(of: op, to: arguments))
     }
   }
 

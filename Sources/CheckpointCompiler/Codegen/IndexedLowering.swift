@@ -19,9 +19,10 @@ extension MovementLowering {
 
   /// The places that an index vector names: statements that read it, and one index per entry.
   private mutating func readVector(
-    _ batch: [Index], vectorDim: Int, length: Int, clampedTo: (Int) -> ClosedRange<Int>?
+    of operand: Int, _ batch: [Index], vectorDim: Int, length: Int,
+    clampedTo: (Int) -> ClosedRange<Int>?
   ) -> (statements: [Statement], places: [Index]) {
-    let indices = operandType(1)
+    let indices = operandType(operand)
     var statements: [Statement] = []
     var places: [Index] = []
     for entry in 0..<length {
@@ -31,7 +32,7 @@ extension MovementLowering {
       statements.append(
         .definePlace(
           local: local,
-          readIndex(1, Index.linear(full, strides: indices.strides)),
+          readIndex(operand, Index.linear(full, strides: indices.strides)),
           clampedTo: clampedTo(entry)))
       places.append(Index(.local(local)))
     }
@@ -44,7 +45,7 @@ extension MovementLowering {
     let all = variables(type.rank)
     let batchDims = dims.batchDims(rank: type.rank)
     let vector = readVector(
-      batchDims.map { .variable(all[$0]) }, vectorDim: dims.indexVectorDim,
+      of: 1, batchDims.map { .variable(all[$0]) }, vectorDim: dims.indexVectorDim,
       length: dims.startIndexMap.count
     ) { entry in
       let axis = dims.startIndexMap[entry]
@@ -75,28 +76,49 @@ extension MovementLowering {
       onThreads: isWorthThreads(type.elementCount), vector.statements + inner)
   }
 
-  /// Statements that copy the operand into the result, unless the result lies over it.
-  private mutating func copyOfOperand() -> [Statement] {
-    guard operandBuffers[0] != resultBuffer else { return [] }
+  /// Statements that copy an operand into its result, unless the result lies over it.
+  private mutating func copyOfOperand(_ number: Int) -> [Statement] {
+    let (from, to) = (operandBuffers[number], resultBuffers[number])
+    guard from != to else { return [] }
     let variable = variables(1)[0]
     return nest(
       [LoopDimension(variable: variable, extent: type.elementCount)],
       onThreads: isWorthThreads(type.elementCount), isInnermost: true,
       [
         .store(
-          buffer: resultBuffer, .variable(variable), type.dtype,
-          .load(buffer: operandBuffers[0], .variable(variable)))
+          buffer: to, .variable(variable), operandType(number).dtype,
+          .load(buffer: from, .variable(variable)))
       ])
+  }
+
+  /// Statements that combine the elements at one place of each tensor with updates.
+  private mutating func combination(at to: Index, with from: Index) -> [Statement] {
+    let numbers = resultBuffers.indices
+    let dtypes = numbers.map { operandType($0).dtype }
+    let olds = numbers.map { Expression.load(buffer: resultBuffers[$0], to) }
+    let news = numbers.map {
+      Expression.load(buffer: operandBuffers[numbers.count + 1 + $0], from)
+    }
+    if let kind = attributes.symbol(.kind) {
+      return [
+        .store(buffer: resultBuffer, to, dtypes[0], combined(kind, dtypes[0], olds[0], news[0]))
+      ]
+    }
+    let code = ElementFunctionCode(.function, of: op, in: function)
+      .applied(to: olds + news, nextLocal: &nextLocal)
+    return code.statements
+      + numbers.map { .store(buffer: resultBuffers[$0], to, dtypes[$0], code.results[$0]) }
   }
 
   mutating func scatter() -> [Statement] {
     let dims = ScatterDimensions(attributes)
-    let updates = operandType(2)
-    var statements = copyOfOperand()
+    let count = resultBuffers.count
+    let updates = operandType(count + 1)
+    var statements = (0..<count).flatMap { copyOfOperand($0) }
     let all = variables(updates.rank)
     let batchDims = dims.batchDims(rank: updates.rank)
     let vector = readVector(
-      batchDims.map { .variable(all[$0]) }, vectorDim: dims.indexVectorDim,
+      of: count, batchDims.map { .variable(all[$0]) }, vectorDim: dims.indexVectorDim,
       length: dims.scatterDims.count
     ) { _ in nil }
     var places = Array(repeating: Index(), count: type.rank)
@@ -119,16 +141,7 @@ extension MovementLowering {
     }
     let (loops, dropped) = mergedDimensions(windows, walkedBy: [from, to])
     func finish(_ index: Index) -> Index { dropped.reduce(index) { $0.dropping($1) } }
-    let inner = nest(
-      loops, onThreads: false,
-      [
-        .store(
-          buffer: resultBuffer, finish(to), type.dtype,
-          combined(
-            attributes.symbol(.kind)!, type.dtype,
-            .load(buffer: resultBuffer, finish(to)),
-            .load(buffer: operandBuffers[2], finish(from))))
-      ])
+    let inner = nest(loops, onThreads: false, combination(at: finish(to), with: finish(from)))
     // Updates of the same place follow each other in order, on one thread. Vectors that stand apart
     // along a batch dimension of the operand share no place: those loops come first.
     let batchPositions = dims.batches.map(\.position).sorted()
@@ -175,7 +188,7 @@ extension MovementLowering {
   }
 
   mutating func dynamicUpdateSlice() -> [Statement] {
-    let copy = copyOfOperand()
+    let copy = copyOfOperand(0)
     let update = operandType(1)
     let all = variables(update.rank)
     let target = slicePlace(type, update.shape, variables: all, startsFrom: 2)

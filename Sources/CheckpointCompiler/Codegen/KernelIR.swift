@@ -102,6 +102,16 @@ enum KernelBody: Hashable, Sendable {
   case loops([Statement])
   /// A sum of products; buffers 0 and 1 are its operands, 2 its result.
   case contraction(Contraction)
+  /// A sort.
+  case sort(SortKernel)
+
+  /// Whether its function has scratch as its last parameter.
+  var takesScratch: Bool {
+    switch self {
+    case .loops: false
+    case .contraction, .sort: true
+    }
+  }
 }
 
 /// One kernel, apart from where its buffers are.

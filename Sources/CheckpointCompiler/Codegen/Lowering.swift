@@ -108,7 +108,8 @@ private struct ProgramLowering {
       control(kernel, of: function, order, storage, &call)
       return call
     }
-    var lowering = KernelLowering(function, kernel, order: order, storage: storage)
+    var lowering = KernelLowering(
+      function, kernel, order: order, storage: storage, target: target)
     let lowered = lowering.run()
     let number = numbers[lowered, default: functions.count]
     if number == functions.count {
@@ -163,6 +164,9 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
     // One runs after the other.
     return function.routines(of: op).map(\.storage.arenaBytes).max() ?? 0
   }
+  if function.ops[op].opcode == .sort {
+    return SortKernel(op, of: function, operands: [], results: [], target: target).scratchBytes
+  }
   guard function.ops[op].opcode.definition.category == .contraction else { return 0 }
   return function.contraction(of: op).map { scratchBytes(for: $0, target: target) } ?? 0
 }
@@ -189,7 +193,8 @@ extension Function {
         kernel.writes[$0.output] == result && kernel.reads[$0.input] == operand
       }
     }
-    var lowering = KernelLowering(self, kernel, order: order, storage: nil)
+    var lowering = KernelLowering(
+      self, kernel, order: order, storage: nil, target: .cpu(threadsMax: 1))
     guard case .loops(let statements) = lowering.run().body,
       let read = lowering.buffer(of: operand), let written = lowering.buffer(of: result)
     else { return false }
@@ -220,12 +225,17 @@ private struct KernelLowering {
   private let order: KernelOrder
   /// nil puts every value into a buffer of its own.
   private let storage: StoragePlan?
+  private let target: Target
   private var buffers: [KernelBuffer] = []
   /// Where each buffer is.
   private(set) var places: [Storage] = []
   private var numbers: [Storage: Int] = [:]
 
-  init(_ function: Function, _ kernel: Kernel, order: KernelOrder, storage: StoragePlan?) {
+  init(
+    _ function: Function, _ kernel: Kernel, order: KernelOrder, storage: StoragePlan?,
+    target: Target
+  ) {
+    self.target = target
     self.function = function
     self.kernel = kernel
     self.order = order
@@ -273,14 +283,23 @@ private struct KernelLowering {
       }
       _ = buffer(kernel.writes[0], isRead: false, isWritten: true)
       body = .contraction(function.contraction(of: op)!)
-    case .pad, .concatenate, .gather, .scatter, .dynamicSlice, .dynamicUpdateSlice:
-      let reads = operands.map { buffer($0, isRead: true, isWritten: false) }
-      let write = buffer(kernel.writes[0], isRead: false, isWritten: true)
-      if function.ops[op].opcode == .scatter { buffers[write].isRead = true }
+    case .pad, .concatenate, .gather, .scatter, .scatterWith, .dynamicSlice, .dynamicUpdateSlice:
+      let (reads, writes) = ownBuffers(operands)
+      if [.scatter, .scatterWith].contains(function.ops[op].opcode) {
+        for write in writes { buffers[write].isRead = true }
+      }
       var lowering = MovementLowering(
-        function, op, operandBuffers: reads, resultBuffer: write)
+        function, op, operandBuffers: reads, resultBuffers: writes)
       body = .loops(lowering.run())
-    case .reduceWindow, .selectAndScatter:
+    case .reduceWith, .reduceWindowWith:
+      let (reads, writes) = ownBuffers(operands)
+      body = .loops(
+        ElementReductionLowering(function, op, operandBuffers: reads, resultBuffers: writes).run())
+    case .sort:
+      let (reads, writes) = ownBuffers(operands)
+      body = .sort(
+        SortKernel(op, of: function, operands: reads, results: writes, target: target))
+    case .reduceWindow, .selectAndScatter, .selectAndScatterWith:
       let reads = operands.map { buffer($0, isRead: true, isWritten: false) }
       let write = buffer(kernel.writes[0], isRead: false, isWritten: true)
       let operand = function.type(of: operands.first!)
@@ -293,14 +312,37 @@ private struct KernelLowering {
         buffers[write].isRead = true
         let window = WindowLowering(
           function.ops[op].attributes, operand: operand,
-          windows: function.type(of: operands.last!))
+          windows: function.type(of: operands.dropFirst().first!))
         body = .loops(
-          window.selection(
-            operandBuffer: reads[0], sourceBuffer: reads[1], resultBuffer: write))
+          window.scatter(
+            selection(op, initial: reads.last!) ?? window.selection, operandBuffer: reads[0],
+            sourceBuffer: reads[1], resultBuffer: write))
       }
     default: body = .loops(loops())
     }
     return KernelFunction(label: function.kernelLabel(op), buffers: buffers, body: body)
+  }
+
+  /// The buffers of the operands and of the results of an op that is lowered by itself.
+  private mutating func ownBuffers(
+    _ operands: some Sequence<ValueID>
+  ) -> (reads: [Int], writes: [Int]) {
+    let reads = operands.map { buffer($0, isRead: true, isWritten: false) }
+    return (reads, kernel.writes.map { buffer($0, isRead: false, isWritten: true) })
+  }
+
+  /// What a `select_and_scatter_with` does with elements; nil for other ops.
+  private func selection(_ op: OpID, initial: Int) -> WindowLowering.Selection? {
+    guard function.ops[op].opcode == .selectAndScatterWith else { return nil }
+    let select = ElementFunctionCode(.select, of: op, in: function)
+    let scatter = ElementFunctionCode(.scatter, of: op, in: function)
+    return WindowLowering.Selection(initial: .load(buffer: initial, Index())) { operands, next in
+      let code = select.applied(to: operands, nextLocal: &next)
+      return (code.statements, code.results[0])
+    } combined: { operands, next in
+      let code = scatter.applied(to: operands, nextLocal: &next)
+      return (code.statements, code.results[0])
+    }
   }
 
   /// A fusion, or a single op that can stand in one.

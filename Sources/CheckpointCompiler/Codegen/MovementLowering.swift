@@ -6,22 +6,23 @@ struct MovementLowering {
   let op: OpID
   let operands: [ValueID]
   private let result: ValueID
-  /// The buffer of each operand, and of the result.
+  /// The buffer of each operand, and of each result.
   let operandBuffers: [Int]
-  let resultBuffer: Int
+  let resultBuffers: [Int]
   private var nextVariable = 0
-  private var nextLocal = 0
+  var nextLocal = 0
 
-  init(_ function: Function, _ op: OpID, operandBuffers: [Int], resultBuffer: Int) {
+  init(_ function: Function, _ op: OpID, operandBuffers: [Int], resultBuffers: [Int]) {
     self.function = function
     self.op = op
     self.operandBuffers = operandBuffers
-    self.resultBuffer = resultBuffer
+    self.resultBuffers = resultBuffers
     operands = Array(function.operands(of: op))
-    result = function.result(of: op)
+    result = function.results(of: op).first!
   }
 
   var attributes: Attributes { function.ops[op].attributes }
+  var resultBuffer: Int { resultBuffers[0] }
   var type: TensorType { function.type(of: result) }
   func operandType(_ number: Int) -> TensorType { function.type(of: operands[number]) }
 
@@ -58,7 +59,7 @@ struct MovementLowering {
     case .pad: pad()
     case .concatenate: concatenate()
     case .gather: gather()
-    case .scatter: scatter()
+    case .scatter, .scatterWith: scatter()
     case .dynamicSlice: dynamicSlice()
     case .dynamicUpdateSlice: dynamicUpdateSlice()
     default: preconditionFailure("'\(function.ops[op].opcode.name)' is lowered elsewhere")

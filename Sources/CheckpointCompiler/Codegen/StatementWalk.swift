@@ -36,8 +36,13 @@ extension Expression {
 }
 
 /// Statements without definitions that nothing reads: one sweep from the last to the first.
-func withoutUnusedDefinitions(_ statements: [Statement]) -> [Statement] {
+///
+/// - Parameter result: What is read after them.
+func withoutUnusedDefinitions(
+  _ statements: [Statement], keeping result: Expression? = nil
+) -> [Statement] {
   var used: Set<Int> = []
+  result?.forEachLocal { used.insert($0) }
   return swept(statements, &used)
 }
 

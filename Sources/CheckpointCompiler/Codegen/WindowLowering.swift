@@ -4,6 +4,41 @@
 //             channels of an image, is the lane loop, so that the places under a window are found
 //             once for all channels. The windows of one plane follow each other in order, because
 //             neighbours may choose the same element; planes and lanes are independent.
+// Scans       Where each window has one element more than its neighbour, as in a cumulative sum, one
+//             pass combines each element with the result before it: the same combinations in the same
+//             order as window by window.
+
+extension PoolingWindow {
+  /// The place of an operand under a tap of a window, and the conditions under which there is one.
+  ///
+  /// - Parameters:
+  ///   - operand: The type of the operand.
+  ///   - windows: The number of windows along each dimension.
+  ///   - windowVariables: For each dimension, the loop variable of the windows; where the window is
+  ///     still, that of the operand.
+  ///   - tapVariables: For each dimension, the loop variable of the taps.
+  func place(
+    of operand: TensorType, windows: [Int], windowVariables: [Int], tapVariables: [Int]
+  ) -> (place: Index, conditions: [Condition]) {
+    var places = windowVariables.map { Index.variable($0) }
+    var conditions: [Condition] = []
+    for axis in places.indices where !isStill(axis) {
+      let position =
+        Index.variable(windowVariables[axis]) * strides[axis]
+        + Index.variable(tapVariables[axis]) * windowDilation[axis] + -low[axis]
+      let spread = baseDilation[axis]
+      let reach = operand.shape[axis] == 0 ? 0 : (operand.shape[axis] - 1) * spread + 1
+      let last =
+        (windows[axis] - 1) * strides[axis] + (window[axis] - 1) * windowDilation[axis] - low[axis]
+      let condition = Condition(
+        index: position, lower: low[axis] > 0 ? 0 : nil, upper: last >= reach ? reach : nil,
+        divisor: spread)
+      if !condition.isTrivial { conditions.append(condition) }
+      places[axis] = spread == 1 ? position : Index(.quotient(position, spread))
+    }
+    return (Index.linear(places, strides: operand.strides), conditions)
+  }
+}
 
 /// Lowers one pooling op.
 struct WindowLowering {
@@ -37,14 +72,11 @@ struct WindowLowering {
     self.attributes = attributes
     dtype = operand.dtype
     let window = window
-    let isLooped = operand.shape.indices.map { axis in
-      window.window[axis] == 1 && window.strides[axis] == 1 && window.low[axis] == 0
-        && window.high[axis] == 0 && window.baseDilation[axis] == 1
-    }
-    slid = operand.shape.indices.filter { !isLooped[$0] }
-    laneDim = isLooped.last == true ? operand.rank - 1 : nil
+    slid = operand.shape.indices.filter { !window.isStill($0) }
+    let last = operand.rank - 1
+    laneDim = last >= 0 && window.isStill(last) ? last : nil
     let laneDim = laneDim
-    planes = operand.shape.indices.filter { isLooped[$0] && $0 != laneDim }
+    planes = operand.shape.indices.filter { window.isStill($0) && $0 != laneDim }
   }
 
   private var isWorthThreads: Bool {
@@ -80,24 +112,9 @@ struct WindowLowering {
 
   /// The place of the operand under a tap, and the conditions under which there is one.
   private var tapPlace: (place: Index, conditions: [Condition]) {
-    var places = operand.shape.indices.map { Index.variable(windowVariable($0)) }
-    var conditions: [Condition] = []
-    for axis in slid {
-      let position =
-        Index.variable(windowVariable(axis)) * window.strides[axis]
-        + Index.variable(tapVariable(axis)) * window.windowDilation[axis] + -window.low[axis]
-      let spread = window.baseDilation[axis]
-      let reach = operand.shape[axis] == 0 ? 0 : (operand.shape[axis] - 1) * spread + 1
-      let last =
-        (windows.shape[axis] - 1) * window.strides[axis]
-        + (window.window[axis] - 1) * window.windowDilation[axis] - window.low[axis]
-      let condition = Condition(
-        index: position, lower: window.low[axis] > 0 ? 0 : nil, upper: last >= reach ? reach : nil,
-        divisor: spread)
-      if !condition.isTrivial { conditions.append(condition) }
-      places[axis] = spread == 1 ? position : Index(.quotient(position, spread))
-    }
-    return (Index.linear(places, strides: operand.strides), conditions)
+    window.place(
+      of: operand, windows: windows.shape, windowVariables: (0..<rank).map { windowVariable($0) },
+      tapVariables: (0..<rank).map { tapVariable($0) })
   }
 
   /// Statements for every tap that lies on an element.
@@ -113,14 +130,47 @@ struct WindowLowering {
       windows.shape.indices.map { .variable(windowVariable($0)) }, strides: windows.strides)
   }
 
+  /// The statements of a scan: each row of lanes continues the one before it.
+  private func scan(
+    _ scan: PoolingWindow.Scan, _ kind: String, operandBuffer: Int, resultBuffer: Int
+  ) -> [Statement] {
+    let sum = Expression.lane(row: 0, .variable(lane))
+    let step = Index.variable(windowVariable(scan.axis))
+    var places = operand.shape.indices.map { Index.variable(windowVariable($0)) }
+    if scan.isReversed { places[scan.axis] = step * -1 + (operand.shape[scan.axis] - 1) }
+    let place = Index.linear(places, strides: operand.strides)
+    let body: [Statement] =
+      [.defineRow(row: 0, accumulator, count: width, .neutral(kind: kind, accumulator))]
+      + nest(
+        loops([scan.axis]), onThreads: false,
+        [
+          lanes([
+            .assignLane(
+              row: 0, .variable(lane),
+              .combine(kind: kind, accumulator, sum, .load(buffer: operandBuffer, place))),
+            .store(buffer: resultBuffer, place, dtype, rounded(sum)),
+          ])
+        ])
+    return nest(
+      loops(planes), onThreads: operand.elementCount >= LoopLowering.parallelWork, blocks(body))
+  }
+
+  /// The dtype that elements are combined in.
+  private var accumulator: DType { dtype == .bf16 || dtype == .f16 ? .f32 : dtype }
+
+  /// What was combined, in the dtype of the result.
+  private func rounded(_ sum: Expression) -> Expression {
+    accumulator == dtype
+      ? sum : .apply(.convert, from: accumulator, to: dtype, [sum], direction: nil)
+  }
+
   /// The statements of `reduce_window`.
   func reduction(operandBuffer: Int, resultBuffer: Int) -> [Statement] {
     let kind = attributes.symbol(.kind)!
-    let accumulator: DType = dtype == .bf16 || dtype == .f16 ? .f32 : dtype
+    if let scan = window.scan(operand.shape) {
+      return self.scan(scan, kind, operandBuffer: operandBuffer, resultBuffer: resultBuffer)
+    }
     let sum = Expression.lane(row: 0, .variable(lane))
-    let result: Expression =
-      accumulator == dtype
-      ? sum : .apply(.convert, from: accumulator, to: dtype, [sum], direction: nil)
     let body: [Statement] =
       [
         .defineRow(
@@ -133,61 +183,77 @@ struct WindowLowering {
             .combine(
               kind: kind, accumulator, sum, .load(buffer: operandBuffer, tapPlace.place)))
         ])
-      ]) + [lanes([.store(buffer: resultBuffer, windowPlace, dtype, result)])]
+      ]) + [lanes([.store(buffer: resultBuffer, windowPlace, dtype, rounded(sum))])]
     return nest(
       loops((planes + slid).sorted()), onThreads: isWorthThreads, blocks(body))
   }
 
+  /// What `select_and_scatter` does with elements.
+  struct Selection {
+    /// What every place holds at first.
+    var initial: Expression
+    /// Whether the first element stays where it meets the second.
+    var stays: (_ operands: [Expression], _ nextLocal: inout Int) -> ([Statement], Expression)
+    /// What a place holds, and an element of the source, combined.
+    var combined: (_ operands: [Expression], _ nextLocal: inout Int) -> ([Statement], Expression)
+  }
+
+  /// What `select_and_scatter` without functions does.
+  var selection: Selection {
+    let (dtype, direction) = (dtype, attributes.symbol(.direction))
+    return Selection(initial: .neutral(kind: "add", dtype)) { operands, _ in
+      ([], .apply(.compare, from: dtype, to: .i1, operands, direction: direction))
+    } combined: { operands, _ in
+      ([], CheckpointCompiler.combined("add", dtype, operands[0], operands[1]))
+    }
+  }
+
   /// The statements of `select_and_scatter`.
-  func selection(operandBuffer: Int, sourceBuffer: Int, resultBuffer: Int) -> [Statement] {
-    let zero = Expression.neutral(kind: "add", dtype)
+  func scatter(
+    _ selection: Selection, operandBuffer: Int, sourceBuffer: Int, resultBuffer: Int
+  ) -> [Statement] {
     let clear = nest(
       [LoopDimension(variable: fill, extent: operand.elementCount)],
       onThreads: operand.elementCount >= LoopLowering.parallelWork, isInnermost: true,
-      [.store(buffer: resultBuffer, .variable(fill), dtype, zero)])
+      [.store(buffer: resultBuffer, .variable(fill), dtype, selection.initial)])
     // Row 0 holds the chosen elements, row 1 their places, -1 before the first.
     let best = Expression.lane(row: 0, .variable(lane))
     let chosen = Expression.lane(row: 1, .variable(lane))
     let none = Expression.constant(.i64, Array(repeating: 0xFF, count: 8))
     let element = Expression.local(0)
     let stays = Expression.local(1)
-    let tap: [Statement] = [
-      .define(local: 0, dtype, .load(buffer: operandBuffer, tapPlace.place)),
-      .define(
-        local: 1, .i1,
-        .apply(
-          .and, from: .i1, to: .i1,
-          [
-            .apply(.compare, from: .i64, to: .i1, [chosen, none], direction: "ne"),
-            .apply(
-              .compare, from: dtype, to: .i1, [best, element],
-              direction: attributes.symbol(.direction)),
-          ], direction: nil)),
-      .assignLane(
-        row: 0, .variable(lane),
-        .apply(.select, from: dtype, to: dtype, [stays, best, element], direction: nil)),
-      .assignLane(
-        row: 1, .variable(lane),
-        .apply(
-          .select, from: .i64, to: .i64, [stays, chosen, .number(tapPlace.place, .i64)],
-          direction: nil)),
-    ]
+    var nextLocal = 3
+    let choice = selection.stays([best, element], &nextLocal)
+    let tap: [Statement] =
+      [.define(local: 0, dtype, .load(buffer: operandBuffer, tapPlace.place))] + choice.0 + [
+        .define(
+          local: 1, .i1,
+          .apply(
+            .and, from: .i1, to: .i1,
+            [
+              .apply(.compare, from: .i64, to: .i1, [chosen, none], direction: "ne"), choice.1,
+            ], direction: nil)),
+        .assignLane(
+          row: 0, .variable(lane),
+          .apply(.select, from: dtype, to: dtype, [stays, best, element], direction: nil)),
+        .assignLane(
+          row: 1, .variable(lane),
+          .apply(
+            .select, from: .i64, to: .i64, [stays, chosen, .number(tapPlace.place, .i64)],
+            direction: nil)),
+      ]
     let target = Index(.local(2))
+    let sum = selection.combined(
+      [.load(buffer: resultBuffer, target), .load(buffer: sourceBuffer, windowPlace)], &nextLocal)
     let add: [Statement] = [
       .definePlace(local: 2, chosen, clampedTo: nil),
       .when(
         [Condition(index: target, lower: 0)],
-        [
-          .store(
-            buffer: resultBuffer, target, dtype,
-            combined(
-              "add", dtype, .load(buffer: resultBuffer, target),
-              .load(buffer: sourceBuffer, windowPlace)))
-        ]),
+        sum.0 + [.store(buffer: resultBuffer, target, dtype, sum.1)]),
     ]
     let body: [Statement] =
       [
-        .defineRow(row: 0, dtype, count: width, zero),
+        .defineRow(row: 0, dtype, count: width, .neutral(kind: "add", dtype)),
         .defineRow(row: 1, .i64, count: width, none),
       ] + taps([lanes(tap)]) + [lanes(add)]
     let inner = nest(loops(slid), onThreads: false, blocks(body))

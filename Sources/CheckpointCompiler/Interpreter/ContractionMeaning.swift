@@ -24,7 +24,7 @@ struct Combiner {
   /// The neutral element of an integer dtype or `i1`.
   var neutralInteger: Int64 {
     switch kind {
-    case "add", "or": 0
+    case "add", "or", "xor": 0
     case "mul": 1
     case "max": dtype.leastInteger
     case "min": dtype.greatestInteger
@@ -42,6 +42,7 @@ struct Combiner {
     case "min": .minimum
     case "and": .and
     case "or": .or
+    case "xor": .xor
     default: preconditionFailure("kind '\(kind)'")
     }
   }
@@ -101,7 +102,9 @@ private struct ProductSum {
   var aIntegers: [Int64] = []
   var bIntegers: [Int64] = []
 
-  init(_ a: Tensor, _ b: Tensor) {
+  /// Products in the dtype of the result, which has all numbers of the operands.
+  init(_ a: Tensor, _ b: Tensor, as dtype: DType) {
+    let (a, b) = (converted(a, to: a.type.with(dtype)), converted(b, to: b.type.with(dtype)))
     isFloatingPoint = a.type.dtype.isFloatingPoint
     accumulatesInSingle = a.type.dtype == .bf16 || a.type.dtype == .f16
     if isFloatingPoint {
@@ -172,7 +175,7 @@ func dotGeneral(
   let rows = places(a, dims.lhsFree(rank: a.type.rank))
   let columns = places(b, dims.rhsFree(rank: b.type.rank))
   let (aInner, bInner) = (places(a, dims.lhsContract), places(b, dims.rhsContract))
-  return ProductSum(a, b).tensor(type) { sum in
+  return ProductSum(a, b, as: type.dtype).tensor(type) { sum in
     for (aBatch, bBatch) in batches {
       for row in rows {
         for column in columns { sum(aBatch + row, aInner, bBatch + column, bInner) }
@@ -243,7 +246,7 @@ func convolution(
     steps: [outStrides[dims.outputBatch], outStrides[dims.outputFeature]]
       + dims.outputSpatial.map { outStrides[$0] })
   // Computed batch by batch, feature by feature; then moved to where the dimension numbers say.
-  let ordered = ProductSum(x, w).tensor(
+  let ordered = ProductSum(x, w, as: type.dtype).tensor(
     TensorType(type.dtype, [batch, outputs] + outputShape)
   ) { sum in
     for image in 0..<batch {

@@ -79,10 +79,20 @@ func gather(
 func scatter(
   _ x: Tensor, _ indices: Tensor, _ updates: Tensor, _ attributes: Attributes
 ) -> Tensor {
+  combine(
+    updates, into: x, at: scatterTargets(x.type, indices, updates.type, attributes),
+    kind: attributes.symbol(.kind)!)
+}
+
+/// For every element of the updates, the place that it goes to; -1 where its window does not lie
+/// inside.
+func scatterTargets(
+  _ x: TensorType, _ indices: Tensor, _ updates: TensorType, _ attributes: Attributes
+) -> [Int] {
   let dims = ScatterDimensions(attributes)
   let vectors = IndexVectors(indices, vectorDim: dims.indexVectorDim)
-  let (shape, strides) = (x.type.shape, x.type.strides)
-  let (updateShape, updateStrides) = (updates.type.shape, updates.type.strides)
+  let (shape, strides) = (x.shape, x.strides)
+  let (updateShape, updateStrides) = (updates.shape, updates.strides)
   let windowDims = dims.windowDims(rank: shape.count)
   let windowSizes = dims.windowSizes(rank: shape.count, updates: updateShape)
   let batchDims = dims.batchDims(rank: updateShape.count)
@@ -93,8 +103,7 @@ func scatter(
     steps: dims.updateWindowDims.map { updateStrides[$0] })
   let targetPlaces = places(
     shape: windowDims.map { windowSizes[$0] }, steps: windowDims.map { strides[$0] })
-  // For every element of the updates, where it goes; -1 where its window does not lie inside.
-  var targets = Array(repeating: -1, count: updates.type.elementCount)
+  var targets = Array(repeating: -1, count: updates.elementCount)
   for vector in vectors.starts.indices {
     let start = vectors.start(
       of: vector, dims: dims.scatterDims, batches: dims.batches, rank: shape.count)
@@ -107,7 +116,7 @@ func scatter(
       targets[batchPlaces[vector] + window] = place + target
     }
   }
-  return combine(updates, into: x, at: targets, kind: attributes.symbol(.kind)!)
+  return targets
 }
 
 /// Combines every update into its target, in order, each combination rounded to the dtype.

@@ -96,6 +96,9 @@ private struct Interpreter {
         results = try loop(op.attributes, operands)
       case .case:
         results = try branch(op.attributes, operands)
+      case .reduceWith, .reduceWindowWith, .scatterWith, .selectAndScatterWith, .sort:
+        let types = Array(function.results(of: id)).map { function.type(of: $0) }
+        results = try applyToElements(op, operands, types)
       case .random:
         let stream = op.attributes.int(.stream) ?? frame.randomCount
         frame.randomCount += 1
@@ -135,6 +138,28 @@ private struct Interpreter {
     let index = Int(operands[0].integers[0])
     let chosen = branches.indices.contains(index) ? index : branches.count - 1
     return try call(branches[chosen], Array(operands.dropFirst()))
+  }
+
+  /// The results of an op that applies functions to elements.
+  private func applyToElements(
+    _ op: Op, _ operands: [Tensor], _ types: [TensorType]
+  ) throws(InterpreterError) -> [Tensor] {
+    func function(_ name: AttributeName) throws(InterpreterError) -> ElementFunction {
+      ElementFunction(try callee(op.attributes.function(name)!)) { [self] in try? callee($0) }
+    }
+    let attributes = op.attributes
+    return switch op.opcode {
+    case .reduceWith: try reducedWith(function(.function), operands, attributes, to: types)
+    case .reduceWindowWith:
+      try reducedWindowWith(function(.function), operands, attributes, to: types)
+    case .scatterWith: try scatteredWith(function(.function), operands, attributes)
+    case .selectAndScatterWith:
+      [
+        try selectedAndScatteredWith(
+          select: function(.select), scatter: function(.scatter), operands, attributes)
+      ]
+    default: try sortedLines(function(.comparator), operands, attributes)
+    }
   }
 
   private func callee(_ name: String) throws(InterpreterError) -> Function {
@@ -195,7 +220,8 @@ func evaluate(
   case .dynamicSlice: dynamicSlice(operands[0], operands.dropFirst(), to: type)
   case .dynamicUpdateSlice:
     dynamicUpdateSlice(operands[0], operands[1], operands.dropFirst(2))
-  case .random, .while, .case, .call, .fusion, .noGrad, .recompute, .yield, .return:
+  case .reduceWith, .reduceWindowWith, .scatterWith, .selectAndScatterWith, .sort, .random, .while,
+    .case, .call, .fusion, .noGrad, .recompute, .yield, .return:
     preconditionFailure("'\(opcode.name)' is executed by the interpreter itself")
   }
 }

@@ -3,24 +3,20 @@
 /// The dimensions that a window does not slide over, and for the others the places under it.
 ///
 /// Dimensions with a window of one element at every place need no table: they are looped over.
-private struct WindowTable {
+struct WindowTable {
   /// Where the loops over the other dimensions start in the operand.
-  var operandStarts: [Int]
+  private var operandStarts: [Int]
   /// Where they start in the tensor that has an element for every window.
-  var windowStarts: [Int]
+  private var windowStarts: [Int]
   /// For each place of the window, its place in that tensor.
-  var windows: [Int]
+  private var windows: [Int]
   /// For each place of the window, the places of the operand under it, -1 where there is none.
-  var taps: [[Int]]
+  private var taps: [[Int]]
 
   init(_ window: PoolingWindow, operand: TensorType, windows: TensorType) {
     let (strides, windowStrides) = (operand.strides, windows.strides)
-    let isLooped = operand.shape.indices.map { axis in
-      window.window[axis] == 1 && window.strides[axis] == 1 && window.low[axis] == 0
-        && window.high[axis] == 0 && window.baseDilation[axis] == 1
-    }
-    let looped = operand.shape.indices.filter { isLooped[$0] }
-    let slid = operand.shape.indices.filter { !isLooped[$0] }
+    let looped = operand.shape.indices.filter { window.isStill($0) }
+    let slid = operand.shape.indices.filter { !window.isStill($0) }
     let extents = looped.map { operand.shape[$0] }
     operandStarts = places(shape: extents, steps: looped.map { strides[$0] })
     windowStarts = places(shape: extents, steps: looped.map { windowStrides[$0] })
@@ -51,10 +47,13 @@ func reduceWindow(_ x: Tensor, _ attributes: Attributes, to type: TensorType) ->
   func fold<Number>(
     _ numbers: [Number], _ neutral: Number, _ combine: (Number, Number) -> Number
   ) -> [Number] {
+    let isReversed = window.scan(x.type.shape)?.isReversed == true
     var results = Array(repeating: neutral, count: type.elementCount)
     table.forEach { window, start, taps in
       var sum = neutral
-      for tap in taps where tap >= 0 { sum = combine(sum, numbers[start + tap]) }
+      for tap in isReversed ? taps.reversed() : taps where tap >= 0 {
+        sum = combine(sum, numbers[start + tap])
+      }
       results[window] = sum
     }
     return results

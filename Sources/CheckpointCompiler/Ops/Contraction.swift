@@ -1,4 +1,38 @@
 // Products summed over shared dimensions.
+//
+// Dtypes      Where the result type is written, its dtype may hold more numbers than those of the
+//             operands, which may then differ: products and sums are as if the operands had been
+//             converted to it before, which changes none of their numbers.
+
+extension DType {
+  /// Whether it has every number that another dtype of its kind has.
+  func holds(_ other: DType) -> Bool {
+    if self == other { return true }
+    guard isFloatingPoint == other.isFloatingPoint, byteCount > other.byteCount else {
+      return false
+    }
+    return isFloatingPoint || other.isUnsigned || !isUnsigned
+  }
+}
+
+extension OpSignature {
+  /// The dtype of the product of the first two operands: that which is written, or theirs; nil where
+  /// it does not hold their numbers.
+  fileprivate var productDType: DType? {
+    guard let dtype = declaredType?.dtype else {
+      return self[0].dtype == self[1].dtype ? self[0].dtype : nil
+    }
+    return operandTypes.allSatisfy { dtype.holds($0.dtype) } ? dtype : nil
+  }
+
+  /// The written type as the end of a message; empty where none is written.
+  fileprivate var declaredWords: String { declaredType.map { " to \($0)" } ?? "" }
+}
+
+/// The words of the constraint on the dtypes of a product.
+private let productDTypes =
+  "the result has the same dtype, or the one that is written, which has every number of the "
+  + "operands' dtypes."
 
 extension OpDefinition {
   static let dotGeneral = OpDefinition(
@@ -13,14 +47,16 @@ extension OpDefinition {
       AttributeSpec(.lhsContract, .ints, .optional), AttributeSpec(.rhsContract, .ints, .optional),
     ],
     constraints: [
-      "`a` and `b` have the same dtype.",
+      "`a` and `b` have the same dtype unless the result type is written; \(productDTypes)",
       "Batch and contracting dimensions of an operand are distinct dimensions of it.",
       "Both operands have as many batch and as many contracting dimensions.",
       "Dimensions that belong together have the same extent.",
     ],
     typeRule: { op throws(OpError) in
       let (a, b) = (op[0], op[1])
-      try op.require(1, a.dtype == b.dtype, "'dot_general' of \(a) and \(b)")
+      guard let dtype = op.productDType else {
+        throw op.broken(1, "'dot_general' of \(a) and \(b)\(op.declaredWords)")
+      }
       let dims = DotDimensions(op.attributes)
       try op.require(
         2,
@@ -44,7 +80,7 @@ extension OpDefinition {
       let shape =
         dims.lhsBatch.map { a.shape[$0] } + dims.lhsFree(rank: a.rank).map { a.shape[$0] }
         + dims.rhsFree(rank: b.rank).map { b.shape[$0] }
-      return a.with(shape: shape)
+      return TensorType(dtype, shape)
     },
     flops: { op, result in
       let contracted = DotDimensions(op.attributes).lhsContract.reduce(1) { $0 * op[0].shape[$1] }
@@ -68,7 +104,8 @@ extension OpDefinition {
       AttributeSpec(.featureGroups, .int, .int(1)), AttributeSpec(.batchGroups, .int, .int(1)),
     ],
     constraints: [
-      "`x` and `w` have the same dtype and the rank of `dim_numbers`.",
+      "`x` and `w` have the rank of `dim_numbers`, and the same dtype unless the result type is "
+        + "written; \(productDTypes)",
       "Lists have an entry for every spatial dimension; strides and dilations are at least 1, "
         + "reversals 0 or 1.",
       "Groups are at least 1, and not both above 1.",
@@ -79,9 +116,10 @@ extension OpDefinition {
     typeRule: { op throws(OpError) in
       let (x, w) = (op[0], op[1])
       let dims = ConvolutionDimensions(op.attributes)
-      try op.require(
-        1, x.dtype == w.dtype && x.rank == dims.rank && w.rank == dims.rank,
-        "'convolution' of \(x) and \(w) with \(dims.description)")
+      guard let dtype = op.productDType, x.rank == dims.rank, w.rank == dims.rank else {
+        throw op.broken(
+          1, "'convolution' of \(x) and \(w) with \(dims.description)\(op.declaredWords)")
+      }
       let n = dims.rank - 2
       let window = ConvolutionWindow(op.attributes, spatialRank: n)
       try op.require(2, window.isValid(spatialRank: n), "a window list has a wrong entry or length")
@@ -110,7 +148,7 @@ extension OpDefinition {
           stride: window.strides[axis], low: window.low[axis], high: window.high[axis],
           baseDilation: window.lhsDilation[axis], windowDilation: window.rhsDilation[axis])
       }
-      return x.with(shape: shape)
+      return TensorType(dtype, shape)
     },
     flops: { op, result in
       let dims = ConvolutionDimensions(op.attributes)

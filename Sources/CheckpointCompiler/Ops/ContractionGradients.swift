@@ -1,5 +1,6 @@
 // Gradient rules of contractions: each gradient is a contraction again.
 //
+// Dtypes      A product is computed in the dtype of `dy` and converted to that of the operand.
 // Source      The transpose rules of JAX (`lax/convolution.py`), extended by window reversal.
 
 /// The gradient of one operand contracts `dy` with the other operand over its free dimensions. The
@@ -29,16 +30,16 @@
     let product: ValueID
     if dyFirst != Array(dyFirst.indices), otherFirst == Array(otherFirst.indices) {
       order = otherFirst
-      product = g.emit(
-        .dotGeneral, [other, g.dy],
+      product = g.product(
+        .dotGeneral, other, g.dy,
         DotDimensions(
           lhsBatch: otherBatch, rhsBatch: resultBatch, lhsContract: otherFree,
           rhsContract: otherPlaces
         ).attributes)
     } else {
       order = dyFirst
-      product = g.emit(
-        .dotGeneral, [g.dy, other],
+      product = g.product(
+        .dotGeneral, g.dy, other,
         DotDimensions(
           lhsBatch: resultBatch, rhsBatch: otherBatch, lhsContract: otherPlaces,
           rhsContract: otherFree
@@ -49,25 +50,29 @@
 
   var gradients: [ValueID?] = [nil, nil]
   if g.needed[0] {
-    gradients[0] = side(
+    let da = side(
       &g, other: g[1], otherBatch: dims.rhsBatch, otherFree: rhsFree,
       otherContract: dims.rhsContract, otherPlaces: rhsPlaces, ownBatch: dims.lhsBatch,
       ownFree: lhsFree, ownContract: dims.lhsContract)
+    gradients[0] = g.convert(da, to: g.type(of: g[0]).dtype)
   }
   if g.needed[1] {
-    gradients[1] = side(
+    let db = side(
       &g, other: g[0], otherBatch: dims.lhsBatch, otherFree: lhsFree,
       otherContract: dims.lhsContract, otherPlaces: lhsPlaces, ownBatch: dims.rhsBatch,
       ownFree: rhsFree, ownContract: dims.rhsContract)
+    gradients[1] = g.convert(db, to: g.type(of: g[1]).dtype)
   }
   return gradients
 }
 
 @Sendable func gradientOfConvolution(_ g: inout GradientContext) -> [ValueID?] {
   if g.type(of: g.y).elementCount == 0 { return [nil, nil] }
+  let dx = g.needed[0] ? gradientOfInput(&g) : nil
+  let dw = g.needed[1] ? gradientOfKernel(&g) : nil
   return [
-    g.needed[0] ? gradientOfInput(&g) : nil,
-    g.needed[1] ? gradientOfKernel(&g) : nil,
+    dx.map { g.convert($0, to: g.type(of: g[0]).dtype) },
+    dw.map { g.convert($0, to: g.type(of: g[1]).dtype) },
   ]
 }
 
@@ -117,7 +122,7 @@ private func gradientOfInput(_ g: inout GradientContext) -> ValueID {
   swap(&backward.inputFeature, &backward.outputFeature)
   swap(&backward.inputSpatial, &backward.outputSpatial)
   swap(&backward.kernelInput, &backward.kernelOutput)
-  let dx = g.emit(.convolution, [g.dy, kernel], window.attributes(backward))
+  let dx = g.product(.convolution, g.dy, kernel, window.attributes(backward))
   guard forward.batchGroups > 1 else { return dx }
   return moveGroups(&g, dx, groups, from: dims.inputFeature, to: dims.inputBatch)
 }
@@ -144,7 +149,7 @@ private func gradientOfKernel(_ g: inout GradientContext) -> ValueID {
   backward.kernelSpatial = dims.outputSpatial
   (backward.outputBatch, backward.outputFeature) = (dims.kernelInput, dims.kernelOutput)
   backward.outputSpatial = dims.kernelSpatial
-  let dw = g.emit(.convolution, [g[0], g.dy], window.attributes(backward))
+  let dw = g.product(.convolution, g[0], g.dy, window.attributes(backward))
   let reversed = dims.kernelSpatial.indices.filter { forward.reversal[$0] == 1 }
     .map { dims.kernelSpatial[$0] }
   return reversed.isEmpty ? dw : g.emit(.reverse, [dw], [.dims: .ints(reversed)])
@@ -171,4 +176,27 @@ private func moveGroups(
   let parts = g.reshape(value, to: split)
   let ordered = g.transpose(parts, permutation)
   return g.reshape(ordered, to: shape)
+}
+
+extension GradientContext {
+  /// A contraction in the dtype of the gradient; the other operand may have a narrower one.
+  fileprivate mutating func product(
+    _ opcode: Opcode, _ a: ValueID, _ b: ValueID, _ attributes: Attributes
+  ) -> ValueID {
+    let (left, right) = (type(of: a), type(of: b))
+    if left.dtype == right.dtype { return emit(opcode, [a, b], attributes) }
+    let dtype = type(of: dy).dtype
+    let signature = OpSignature(
+      opcode: opcode, operandTypes: [left.with(dtype), right.with(dtype)], attributes: attributes)
+    guard let type = try? opcode.definition.typeRule(signature) else {
+      preconditionFailure("the gradient of '\(opcode.name)' of \(left) and \(right)")
+    }
+    return emit(opcode, [a, b], attributes, type: type)
+  }
+
+  /// A value in another dtype, if it has another.
+  fileprivate mutating func convert(_ a: ValueID, to dtype: DType) -> ValueID {
+    let type = type(of: a)
+    return type.dtype == dtype ? a : emit(.convert, [a], type: type.with(dtype))
+  }
 }

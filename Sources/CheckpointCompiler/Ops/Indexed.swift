@@ -130,6 +130,7 @@ extension OpDefinition {
       "`operand_batch_dims` are ascending dimensions of `x` that no other list names; "
         + "`indices_batch_dims` are as many distinct dimensions of the indices, of the same extents, "
         + "without `index_vector_dim`.",
+      "`and`, `or` and `xor` take integers and `i1`; the others take all dtypes.",
     ],
     typeRule: { op throws(OpError) in
       let dims = ScatterDimensions(op.attributes)
@@ -164,6 +165,7 @@ extension OpDefinition {
             updates.shape[$0] <= x.shape[$1]
           },
         "the updates \(updates) do not fit the indices \(indices) and \(x)")
+      try op.requireCombiner(6, x.dtype)
       return x
     },
     flops: { op, _ in Double(op[2].elementCount) },

@@ -77,7 +77,7 @@ private func spelling(of op: OpDefinition) -> String {
   case "yield", "return": return "\(op.name) %a, %b"
   default: break
   }
-  var text = "%y = \(op.name)"
+  var text = "\(op.resultsRule == nil ? "%y" : "%y, …") = \(op.name)"
   let operands = op.operands.map { "%\($0.name)" } + (op.isVariadic ? ["…"] : [])
   if !operands.isEmpty { text += " " + operands.joined(separator: ", ") }
   let attributes = op.attributes.map { attribute -> String in

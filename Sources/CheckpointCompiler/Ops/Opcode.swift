@@ -22,6 +22,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   case dynamicSlice, dynamicUpdateSlice
   // Control flow.
   case `while`, `case`
+  // Functions applied to elements.
+  case reduceWith, reduceWindowWith, scatterWith, selectAndScatterWith, sort
   // Structure.
   case call, fusion, noGrad, recompute, yield, `return`
 
@@ -103,6 +105,11 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .dynamicUpdateSlice: .dynamicUpdateSlice
     case .while: .while
     case .case: .case
+    case .reduceWith: .reduceWith
+    case .reduceWindowWith: .reduceWindowWith
+    case .scatterWith: .scatterWith
+    case .selectAndScatterWith: .selectAndScatterWith
+    case .sort: .sort
     case .call: .call
     case .fusion: .fusion
     case .noGrad: .noGrad

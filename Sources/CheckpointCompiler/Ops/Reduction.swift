@@ -1,13 +1,14 @@
 // Reduction over whole dimensions.
 
 /// The words of `kind` where elements are combined.
-let combinerKinds = ["add", "mul", "max", "min", "and", "or"]
+let combinerKinds = ["add", "mul", "max", "min", "and", "or", "xor"]
 
 extension OpSignature {
   /// Throws constraint `number` unless `kind` combines elements of the dtype.
   func requireCombiner(_ number: Int, _ dtype: DType) throws(OpError) {
     let kind = attributes.symbol(.kind)!
-    let fits = kind == "and" || kind == "or" ? !dtype.isFloatingPoint : dtype != .i1
+    let isLogical = kind == "and" || kind == "or" || kind == "xor"
+    let fits = kind == "set" || !isLogical || !dtype.isFloatingPoint
     try require(number, fits, "'\(opcode.name)' with kind = \(kind) of \(dtype.name)")
   }
 }
@@ -24,7 +25,7 @@ extension OpDefinition {
     ],
     constraints: [
       "`dims` are distinct dimensions of `x`.",
-      "`and` and `or` take integers and `i1`, the others numbers.",
+      "`and`, `or` and `xor` take integers and `i1`; the others take all dtypes.",
     ],
     typeRule: { op throws(OpError) in
       let dims = op.attributes.ints(.dims)!

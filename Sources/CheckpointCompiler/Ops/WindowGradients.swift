@@ -7,15 +7,14 @@
   case "max", "min":
     let x = g.type(of: g[0])
     let window = PoolingWindow(g.attributes, rank: x.rank)
-    guard (window.baseDilation + window.windowDilation).allSatisfy({ $0 == 1 }) else {
-      return g.refuse("'reduce_window' with kind = \(kind) and a dilation has no gradient")
-    }
     return [
       g.emit(
         .selectAndScatter, [g[0], g.dy],
         [
           .direction: .symbol(kind == "max" ? "ge" : "le"), .window: .ints(window.window),
           .strides: .ints(window.strides), .low: .ints(window.low), .high: .ints(window.high),
+          .baseDilation: .ints(window.baseDilation),
+          .windowDilation: .ints(window.windowDilation),
         ])
     ]
   default: return g.refuse("'reduce_window' with kind = \(kind) has no gradient")

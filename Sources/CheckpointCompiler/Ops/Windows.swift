@@ -25,6 +25,31 @@ public struct PoolingWindow: Hashable, Sendable {
     windowDilation = attributes.ints(.windowDilation, count: rank, fill: 1)
   }
 
+  /// Whether the window does not slide over a dimension: it has one element at each place.
+  func isStill(_ axis: Int) -> Bool {
+    window[axis] == 1 && strides[axis] == 1 && low[axis] == 0 && high[axis] == 0
+      && baseDilation[axis] == 1
+  }
+
+  /// A dimension along which the windows grow by an element each: what is combined under one continues
+  /// what is combined under its neighbour.
+  struct Scan: Hashable, Sendable {
+    /// The dimension.
+    var axis: Int
+    /// Whether the windows end at the last element rather than begin at the first.
+    var isReversed: Bool
+  }
+
+  /// The one dimension that the window slides over, if it does so as a scan.
+  func scan(_ shape: [Int]) -> Scan? {
+    let slid = shape.indices.filter { !isStill($0) }
+    guard slid.count == 1, let axis = slid.first, shape[axis] > 1, window[axis] == shape[axis],
+      strides[axis] == 1, baseDilation[axis] == 1, windowDilation[axis] == 1,
+      low[axis] + high[axis] == shape[axis] - 1, low[axis] == 0 || high[axis] == 0
+    else { return nil }
+    return Scan(axis: axis, isReversed: low[axis] == 0)
+  }
+
   func isValid(rank: Int) -> Bool {
     [window, strides, low, high, baseDilation, windowDilation].allSatisfy { $0.count == rank }
       && (window + strides + baseDilation + windowDilation).allSatisfy { $0 >= 1 }
@@ -44,8 +69,10 @@ extension OpDefinition {
   static let reduceWindow = OpDefinition(
     name: "reduce_window",
     summary: "Combines the elements under each place of a sliding window, starting from the "
-      + "neutral element of `kind`; padding and the gaps of `base_dilation` are neutral.",
-    category: .window, operands: [OperandSpec("x", .numeric)],
+      + "neutral element of `kind`; padding and the gaps of `base_dilation` are neutral. Elements "
+      + "are combined in row-major order; where the window of one dimension runs from each element "
+      + "to the last one, in the opposite order, so that each result continues its neighbour.",
+    category: .window, operands: [OperandSpec("x", .any)],
     attributes: [
       AttributeSpec(.kind, .symbol(combinerKinds)), AttributeSpec(.window, .ints),
       AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
@@ -54,7 +81,7 @@ extension OpDefinition {
     ],
     constraints: [
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
-      "`and` and `or` take integers, the others numbers.",
+      "`and`, `or` and `xor` take integers and `i1`; the others take all dtypes.",
     ],
     typeRule: { op throws(OpError) in
       let window = PoolingWindow(op.attributes, rank: op[0].rank)
@@ -64,22 +91,24 @@ extension OpDefinition {
       return op[0].with(shape: window.resultShape(op[0].shape))
     },
     flops: { op, result in
-      let taps = op.attributes.ints(.window)!.reduce(1.0) { $0 * Double($1) }
-      return Double(result.elementCount) * taps
+      let window = PoolingWindow(op.attributes, rank: op[0].rank)
+      if window.scan(op[0].shape) != nil { return Double(result.elementCount) }
+      return window.window.reduce(Double(result.elementCount)) { $0 * Double($1) }
     }, gradient: .rule(gradientOfReduceWindow))
 
   static let selectAndScatter = OpDefinition(
     name: "select_and_scatter",
     summary: "Adds each element of `source` to the place that its window of `x` selects: the first "
       + "largest (`ge`) or smallest (`le`) element; other places are 0.",
-    category: .window, operands: [OperandSpec("x", .numeric), OperandSpec("source", .numeric)],
+    category: .window, operands: [OperandSpec("x", .any), OperandSpec("source", .any)],
     attributes: [
       AttributeSpec(.direction, .symbol(["ge", "le"])), AttributeSpec(.window, .ints),
       AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
-      AttributeSpec(.high, .ints, .fill(0)),
+      AttributeSpec(.high, .ints, .fill(0)), AttributeSpec(.baseDilation, .ints, .fill(1)),
+      AttributeSpec(.windowDilation, .ints, .fill(1)),
     ],
     constraints: [
-      "Lists have an entry for every dimension; window and strides are at least 1.",
+      "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
       "`source` has the dtype of `x` and an element for every window.",
     ],
     typeRule: { op throws(OpError) in

@@ -34,7 +34,8 @@ extension Function {
   func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
     switch ops[kernel.op].opcode {
     case .dotGeneral, .convolution, .pad, .concatenate, .gather, .dynamicSlice,
-      .reduceWindow, .selectAndScatter:
+      .reduceWith, .reduceWindowWith, .selectAndScatterWith, .sort, .reduceWindow,
+      .selectAndScatter:
       return []
     case .while: return carriedInPlace(by: kernel, order: order)
     case .case: return []
@@ -42,6 +43,13 @@ extension Function {
       let sources = operands(of: kernel.op).map { order.root[$0] }
       guard !sources.dropFirst().contains(sources[0]) else { return [] }
       return [InPlaceOutput(output: 0, input: kernel.reads.firstIndex(of: sources[0])!)]
+    case .scatterWith:
+      let sources = operands(of: kernel.op).map { order.root[$0] }
+      return kernel.writes.indices.filter { number in
+        sources.filter { $0 == sources[number] }.count == 1
+      }.map {
+        InPlaceOutput(output: $0, input: kernel.reads.firstIndex(of: sources[$0])!)
+      }
     default:
       return LoopReads(self, kernel.op).inPlaceOutputs(of: kernel, order: order)
     }
