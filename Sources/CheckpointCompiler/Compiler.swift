@@ -107,7 +107,7 @@ public struct Compiler: Sendable {
     if options.isForwardOnly { compilation.module = compilation.module.forwardPart }
     if options.isDoublePrecision { compilation.module = inDoublePrecision(compilation.module) }
     guard options.lastStage != .parsed else { return }
-    let step = try differentiate(compilation.module, &compilation.remarks)
+    let step = try differentiate(compilation.module, .stacked, &compilation.remarks)
     compilation.differentiated = step
     watch.lap("differentiate")
     guard options.lastStage != .differentiated else { return }
@@ -136,11 +136,14 @@ public struct Compiler: Sendable {
         options.lastStage != .kernels && (options.strategy == .auto || options.plan != nil)
       let pinned = Set(options.pins.map(\.value))
       let ready = try withRoutines(simplified, options: options, isTaken: false)
-      let variants =
-        (hasVariants
+      var variants =
+        hasVariants
         ? kernelVariants(of: ready, storing: pinned, target: options.target)
-        : [grouped(ready)])
-        .map(sinkingUpdates)
+        : [grouped(ready)]
+      if hasVariants, pinned.isEmpty, let small = try withSmallLoops(compilation) {
+        variants += kernelVariants(of: small, target: options.target)
+      }
+      variants = variants.map(sinkingUpdates)
       compilation.grouped = variants[0]
       watch.lap("group")
       guard options.lastStage != .kernels else { return }
@@ -155,10 +158,24 @@ public struct Compiler: Sendable {
     watch.lap("print")
   }
 
+  /// The simplified step with loops that compute again what the others keep of every trip; nil where
+  /// there are none.
+  private func withSmallLoops(_ compilation: Compilation) throws(CompileError) -> Function? {
+    guard let simplified = compilation.simplified, !simplified.callees.isEmpty,
+      !compilation.module.entry.isTrainingStep
+    else { return nil }
+    // What it has to say has been said.
+    var remarks: [Diagnostic] = []
+    let step = try differentiate(compilation.module, .recomputed, &remarks)
+    let small = CheckpointCompiler.simplified(step)
+    guard Printer.print(small) != Printer.print(simplified) else { return nil }
+    return try withRoutines(small, options: options, isTaken: false)
+  }
+
   /// The training step of a module: differentiated where it is forward only, with updates where an
   /// optimizer is asked for.
   private func differentiate(
-    _ module: Module, _ remarks: inout [Diagnostic]
+    _ module: Module, _ residuals: LoopResiduals, _ remarks: inout [Diagnostic]
   ) throws(CompileError) -> Function {
     let entry = module.entry
     let hasLoss = entry.results.contains { $0.role == .loss }
@@ -167,7 +184,7 @@ public struct Compiler: Sendable {
       entry.arguments.contains(where: { $0.role == .parameter }) || options.optimizer != nil
     {
       do {
-        step = try differentiated(module, remarks: &remarks)
+        step = try differentiated(module, residuals, remarks: &remarks)
       } catch {
         throw .input(error)
       }

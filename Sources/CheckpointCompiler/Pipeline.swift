@@ -9,6 +9,8 @@ struct Pass: Sendable {
   let name: String
   /// What it does, in a few words.
   let summary: String
+  /// Whether it rewrites the callees of a function itself; others are run on each by itself.
+  var includesCallees = false
   /// The rewritten function; nil where there was nothing to do.
   let run: @Sendable (Function) -> Function?
 }
@@ -49,12 +51,16 @@ struct Pipeline: Sendable {
 
   /// What makes a step smaller before it is grouped and planned.
   static let simplification = Pipeline(
-    passes: [folding, commonSubexpressions, deadCode],
+    passes: [folding, commonSubexpressions, deadCode, loopSimplification],
     order: [
       Before("fold", "cse", because: "folding brings equal ops into the same form"),
       Before("fold", "dce", because: "folding leaves its inputs unread"),
       Before("cse", "dce", because: "joined ops no longer read their operands"),
+      Before("dce", "loops", because: "only what is read has to be carried"),
     ])
+
+  /// The passes that look at one function alone, for callees before differentiation.
+  static let local = Pipeline(passes: [folding, commonSubexpressions, deadCode], order: [])
 
   /// Runs all passes, on the callees as well, until nothing changes.
   ///
@@ -67,7 +73,7 @@ struct Pipeline: Sendable {
       var changed = false
       for pass in passes {
         var passChanged = false
-        for index in function.callees.indices {
+        for index in function.callees.indices where !pass.includesCallees {
           guard let next = pass.run(function.callees[index]) else { continue }
           function.callees[index] = next
           passChanged = true

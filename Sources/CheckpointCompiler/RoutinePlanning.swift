@@ -15,12 +15,17 @@
 ///   - options: What is asked of the compilation; budget and pins are about the step alone.
 ///   - isTaken: Whether the order of the ops of callees is their plan.
 /// - Returns: The function, whose callees have storage and a price.
+/// - Throws: A defect of ckc, or a graph whose sizes cannot be added up.
 func withRoutines(
   _ function: Function, options: CompileOptions, isTaken: Bool
 ) throws(CompileError) -> Function {
   var result = function.withCalleeRoles()
   let names = result.routineNames
   guard !names.isEmpty else { return result }
+  if !isTaken {
+    result = result.givingLoopsTheirConstants()
+    result.callees = result.callees.map { $0.givingLoopsTheirConstants() }
+  }
   var inner = options
   inner.budget = .unlimited
   inner.maxOverhead = nil
@@ -65,6 +70,37 @@ private func plannedRoutine(
 }
 
 extension Function {
+  /// The function with a constant of its own for each carried value that starts as one: it can go on in
+  /// the memory of that.
+  fileprivate func givingLoopsTheirConstants() -> Function {
+    guard ops.elements.contains(where: { $0.opcode == .while }) else { return self }
+    var builder = FunctionBuilder(name: name)
+    builder.setGradientFunction(gradientFunction)
+    var map = ValueMap(for: self)
+    builder.cloneArguments(of: self, into: &map)
+    for id in blocks[body].ops.dropLast() {
+      let op = ops[id]
+      guard op.opcode == .while else {
+        builder.clone(id, of: self, map: &map)
+        continue
+      }
+      var operands = operands(of: op).map { map[$0]! }
+      for (index, value) in self.operands(of: op).prefix(op.resultCount).enumerated() {
+        guard let bytes = splat(value) else { continue }
+        operands[index] = builder.emit(
+          .constant, [], [.value: .constant(.splat(bytes))], type: type(of: value),
+          name: values[value].name)
+      }
+      let results = results(of: id)
+      let copy = builder.appendUnchecked(
+        op.opcode, operands, op.attributes, types: results.map { type(of: $0) },
+        names: results.map { values[$0].name }, location: op.location)
+      for (old, new) in zip(results, builder.function.results(of: copy)) { map[old] = new }
+    }
+    let finished = builder.finish(returning: returnedValues.map { map[$0]! }, as: results)
+    return deadCode.run(finished) ?? finished
+  }
+
   /// The function whose callees have the roles that loops and branches give them: arguments and
   /// results, but for the body of a loop, which updates the values that are carried.
   ///

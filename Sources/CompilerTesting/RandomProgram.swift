@@ -75,12 +75,24 @@ struct ProgramGenerator {
   var pool: [PoolValue] = []
   /// The dtype of most floating-point values.
   let mainDType: DType
-  private var key: PoolValue?
-  private var nameCount = 0
+  /// The key of random ops, where there is one.
+  var key: PoolValue?
+  var nameCount = 0
+  /// How many functions it is inside: the function of a loop or a branch has arguments without roles.
+  var depth = 0
   private var states: [(index: Int, state: PoolValue)] = []
 
   /// Values have at most this many elements.
   static let elementCountMax = 96
+
+  /// A generator of a function that a loop or a branch of another one calls.
+  init(inside outer: ProgramGenerator, name: String) {
+    random = outer.random
+    mainDType = outer.mainDType
+    nameCount = outer.nameCount
+    depth = outer.depth + 1
+    builder = FunctionBuilder(name: name)
+  }
 
   init(seed: UInt64) {
     random = SeededGenerator(seed: seed)
@@ -98,8 +110,9 @@ struct ProgramGenerator {
     return finish()
   }
 
-  private mutating func appendSomething() {
-    switch random.index(below: 24) {
+  mutating func appendSomething() {
+    switch random.index(below: 25) {
+    case 24: controlFlow()
     case 0...2: smoothUnary()
     case 3: jumpingUnary()
     case 4...6: floatBinary()
@@ -162,6 +175,7 @@ struct ProgramGenerator {
   @discardableResult
   mutating func argument(_ type: TensorType, role: ArgumentRole) -> PoolValue {
     nameCount += 1
+    let role = depth > 0 ? .input : role
     let letter =
       switch role {
       case .input: "x"

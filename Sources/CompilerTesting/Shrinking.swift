@@ -55,7 +55,8 @@ private func rebuilt(
   _ function: Function, replacing place: Int, by replacement: Replacement
 ) -> Function? {
   let id = function.blocks[function.body].ops[place]
-  let result = Array(function.results(of: id))[0]
+  let results = Array(function.results(of: id))
+  guard results.count == 1, let result = results.first else { return nil }
   let type = function.type(of: result)
   switch replacement {
   case .operand:
@@ -94,6 +95,7 @@ private func rebuilt(
   }
   var builder = FunctionBuilder(name: function.name)
   var map = ValueMap(for: function)
+  for callee in function.callees { builder.addCallee(callee) }
   var argumentIndex: [Int: Int] = [:]
   for (index, argument) in function.arguments.enumerated() where isRead.contains(argument.value) {
     argumentIndex[index] = argumentIndex.count

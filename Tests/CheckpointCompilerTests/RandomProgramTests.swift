@@ -30,7 +30,7 @@ import Testing
       for op in function.ops.elements { opcodes.insert(op.opcode) }
       for value in function.values.elements { dtypes.insert(value.type.dtype) }
     }
-    let structure: Set<Opcode> = [.while, .case, .call, .fusion, .noGrad, .recompute, .yield]
+    let structure: Set<Opcode> = [.call, .fusion, .noGrad, .recompute, .yield]
     #expect(opcodes == Set(Opcode.allCases).subtracting(structure))
     #expect(dtypes == Set(DType.allCases))
   }

@@ -30,12 +30,19 @@
 public func differentiated(
   _ module: Module, remarks: inout [Diagnostic]
 ) throws(DiagnosticList) -> Function {
+  try differentiated(module, .stacked, remarks: &remarks)
+}
+
+/// The training step of a module, with loops that keep for their backward part what `residuals` says.
+func differentiated(
+  _ module: Module, _ residuals: LoopResiduals, remarks: inout [Diagnostic]
+) throws(DiagnosticList) -> Function {
   let entry = module.entry
   if entry.isTrainingStep { return entry }
-  let forward = inlined(entry, in: module, scope: .beforeDifferentiation)
+  let forward = inlined(entry, in: module, scope: .beforeDifferentiation).preparingLoops()
   let loss = try scalarLoss(of: forward)
   try checkRegions(of: forward)
-  var walk = ReverseWalk(forward, module)
+  var walk = ReverseWalk(forward, module, residuals)
   let step = walk.run(from: loss, remarks: &remarks)
   if !walk.errors.isEmpty { throw DiagnosticList(walk.errors) }
   return step
@@ -94,7 +101,8 @@ private func scalarLoss(of function: Function) throws(DiagnosticList) -> ValueID
 
 /// Regions are made by the planner, after differentiation.
 private func checkRegions(of function: Function) throws(DiagnosticList) {
-  let errors = function.ops.elements.filter { $0.opcode.hasRegion }.map { op in
+  let ops = (function.callees + [function]).flatMap(\.ops.elements)
+  let errors = ops.filter { $0.opcode.hasRegion }.map { op in
     Diagnostic(
       "'\(op.opcode.name)' in a function that has no backward pass yet",
       at: op.location, constraint: "differentiate_c4")
@@ -103,22 +111,42 @@ private func checkRegions(of function: Function) throws(DiagnosticList) {
 }
 
 /// One walk over one function.
-private struct ReverseWalk {
+struct ReverseWalk {
   let forward: Function
+  /// The functions that calls and gradients of calls name.
   let functions: [String: Function]
+  /// What loops keep for their backward part.
+  let residuals: LoopResiduals
   /// The image of each forward value in the function being built.
   var map: ValueMap
   var context: GradientContext
-  /// Whether a value depends on a parameter through differentiable ops.
+  /// Whether a value depends through differentiable ops on what is asked for: a parameter, or an
+  /// argument of a pullback.
   var isActive: Table<ValueID, Bool>
   /// The gradient of each forward value, as far as contributions have arrived.
   var gradients: Table<ValueID, ValueID?>
   var errors: [Diagnostic] = []
+  /// The gradients of loops, from when their forward part is written until they are visited.
+  var loops: [OpID: LoopGradient] = [:]
+  /// The names of all functions, so that new ones get their own.
+  var names: Set<String>
 
-  init(_ forward: Function, _ module: Module) {
-    self.forward = forward
-    functions = Dictionary(
+  init(_ forward: Function, _ module: Module, _ residuals: LoopResiduals) {
+    let functions = Dictionary(
       module.functions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    self.init(
+      forward, functions, residuals,
+      names: Set(module.functions.map(\.name) + forward.callees.map(\.name)))
+  }
+
+  init(
+    _ forward: Function, _ functions: [String: Function], _ residuals: LoopResiduals,
+    names: Set<String>
+  ) {
+    self.forward = forward
+    self.residuals = residuals
+    self.functions = functions
+    self.names = names
     map = ValueMap(for: forward)
     context = GradientContext(builder: FunctionBuilder(name: forward.name))
     isActive = Table(repeating: false, count: forward.values.count)
@@ -128,8 +156,11 @@ private struct ReverseWalk {
   mutating func run(from loss: ValueID, remarks: inout [Diagnostic]) -> Function {
     let ops = forward.blocks[forward.body].ops.dropLast()
     context.builder.cloneArguments(of: forward, into: &map)
-    for op in ops { context.builder.clone(op, of: forward, map: &map) }
+    for argument in forward.arguments where argument.role == .parameter {
+      isActive[argument.value] = forward.type(of: argument.value).dtype.isFloatingPoint
+    }
     findActiveValues(ops)
+    for op in ops { cloneForward(op) }
 
     context.location = forward.definingOp(of: loss).map { forward.ops[$0].location } ?? .unknown
     if isActive[loss] {
@@ -164,13 +195,15 @@ private struct ReverseWalk {
     return context.builder.finish(returning: values, as: results)
   }
 
-  /// A value is active if it is a parameter, or the floating-point result of a differentiable op
-  /// with an active operand.
-  private mutating func findActiveValues(_ ops: ArraySlice<OpID>) {
-    for argument in forward.arguments where argument.role == .parameter {
-      isActive[argument.value] = forward.type(of: argument.value).dtype.isFloatingPoint
-    }
+  /// The floating-point result of a differentiable op with an active operand is active.
+  mutating func findActiveValues(_ ops: ArraySlice<OpID>) {
     for op in ops {
+      if forward.ops[op].opcode.runsRoutines {
+        let operands = forward.operands(of: op).map { isActive[$0] }
+        let results = forward.activeResults(ofControl: op, operands)
+        for (value, active) in zip(forward.results(of: op), results) { isActive[value] = active }
+        continue
+      }
       if case .zero = forward.ops[op].opcode.definition.gradient { continue }
       guard forward.operands(of: op).contains(where: { isActive[$0] }) else { continue }
       for result in forward.results(of: op) {
@@ -180,7 +213,7 @@ private struct ReverseWalk {
   }
 
   /// Hands the gradients of an op's results on to its operands.
-  private mutating func visit(_ op: OpID) {
+  mutating func visit(_ op: OpID) {
     let source = forward.ops[op]
     let results = forward.results(of: op)
     guard results.contains(where: { gradients[$0] != nil }) else { return }
@@ -189,6 +222,10 @@ private struct ReverseWalk {
     }
     let operands = forward.operands(of: source)
     context.location = source.location
+    if source.opcode.runsRoutines {
+      visitControl(op)
+      return
+    }
     if source.opcode == .call {
       for (operand, gradient) in zip(operands, callGradients(op)) {
         if let gradient { contribute(gradient, to: operand) }
@@ -221,7 +258,7 @@ private struct ReverseWalk {
   }
 
   /// Adds to the gradient of a forward value.
-  private mutating func contribute(_ gradient: ValueID, to value: ValueID) {
+  mutating func contribute(_ gradient: ValueID, to value: ValueID) {
     guard isActive[value] else { return }
     guard let sum = gradients[value] else {
       gradients[value] = gradient

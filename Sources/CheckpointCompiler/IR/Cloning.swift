@@ -28,6 +28,32 @@ extension FunctionBuilder {
     }
   }
 
+  /// Appends the ops of a closed function, and returns the images of what it returns. `prefix` is put
+  /// before names.
+  mutating func splice(
+    _ callee: Function, _ operands: [ValueID], prefix: String = ""
+  ) -> [ValueID] {
+    var map = ValueMap(for: callee)
+    for (argument, operand) in zip(callee.arguments, operands) { map[argument.value] = operand }
+    return splice(callee.returnedValues, of: callee, map: &map, prefix: prefix)
+  }
+
+  /// Appends the ops of a closed function that some of its values need, up to values that are mapped,
+  /// and returns the images of those values.
+  mutating func splice(
+    _ values: [ValueID], of callee: Function, map: inout ValueMap, prefix: String = ""
+  ) -> [ValueID] {
+    let given = map
+    let needed = callee.opsReached(from: values) { given[$0] != nil }
+    for op in callee.blocks[callee.body].ops where needed[op] {
+      var images = map
+      clone(op, of: callee, map: &images) { _, name in prefix + name }
+      // One of several results may be given.
+      for result in callee.results(of: op) where map[result] == nil { map[result] = images[result] }
+    }
+    return values.map { map[$0]! }
+  }
+
   /// Appends a copy of an op, its regions included, and maps its results.
   ///
   /// `naming` gives the name of a copied value, from the original and its name; values without a name

@@ -36,10 +36,13 @@ public struct FunctionBuilder: Sendable {
     functionTypes[function.name] = FunctionType(function)
   }
 
-  /// Lets ops name a function, which the function being built takes along.
+  /// Lets ops name a function, which the function being built takes along, after its callees.
   ///
-  /// - Precondition: What it names has been added; nothing else has its name.
+  /// - Precondition: No other function has its name; callees of equal names are the same.
   public mutating func addCallee(_ callee: Function) {
+    for inner in callee.callees where function.callee(inner.name) == nil { addCallee(inner) }
+    var callee = callee
+    callee.callees = []
     declare(callee)
     function.callees.append(callee)
   }

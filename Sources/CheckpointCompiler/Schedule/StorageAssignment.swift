@@ -70,6 +70,7 @@ struct StorageAssignment: Sendable {
     for (step, kernel) in order.kernels.enumerated() {
       for value in kernel.reads { lastUse[value] = step }
     }
+    startLoopsInResults(lastUse, copied: atEnd)
     var tenant: [ValueID: Int] = [:]
     for (step, kernel) in order.kernels.enumerated() {
       let first = tenants.count
@@ -106,6 +107,21 @@ struct StorageAssignment: Sendable {
       writeInPlace(kernel, first: first, dying)
     }
     try findBuffers()
+  }
+
+  /// Puts what a loop starts with into the buffer of the result that it ends in, where nothing else
+  /// needs it.
+  private mutating func startLoopsInResults(_ lastUse: [ValueID: Int], copied: Set<ValueID>) {
+    for (step, kernel) in order.kernels.enumerated().reversed()
+    where function.ops[kernel.op].opcode == .while {
+      for pair in function.inPlaceOutputs(of: kernel, order: order) {
+        let start = kernel.reads[pair.input]
+        guard case .result(let index)? = fixed[kernel.writes[pair.output]], fixed[start] == nil,
+          lastUse[start] == step, !copied.contains(start), function.isKernelOutput(start)
+        else { continue }
+        fixed[start] = .result(index)
+      }
+    }
   }
 
   /// Gives every tenant the buffer of the one that it is written over, or one of its own.

@@ -128,7 +128,9 @@ struct StorageChecker {
     case .argument(let index):
       if let old = argumentHolder[index] { erase(old, by: value) }
       argumentHolder[index] = value
-    case .result(let index): resultHolder[index] = value
+    case .result(let index):
+      if let old = resultHolder[index] { erase(old, by: value) }
+      resultHolder[index] = value
     case .arena, .constantData: break
     }
   }

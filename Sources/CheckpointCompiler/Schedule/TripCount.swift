@@ -8,7 +8,61 @@
 /// How many trips the price of a loop assumes where they are not known.
 let assumedTripCount = 10
 
+/// A carried integer that grows by the same amount in every trip.
+struct LoopCounter: Hashable, Sendable {
+  var start: Int
+  var step: Int
+}
+
 extension Function {
+  /// The carried values of a `while` that are counters, by position.
+  func counters(of op: OpID) -> [Int: LoopCounter] {
+    guard let body = ops[op].attributes.function(.body).flatMap(callee) else { return [:] }
+    let operands = Array(operands(of: op))
+    var found: [Int: LoopCounter] = [:]
+    for index in body.results.indices {
+      guard case .number(let start) = scalarSource(of: operands[index]),
+        let step = step(ofCounter: index, in: body, operands)
+      else { continue }
+      found[index] = LoopCounter(start: start, step: step)
+    }
+    return found
+  }
+
+  /// What the body adds to a carried value, where that is a constant.
+  private func step(ofCounter index: Int, in body: Function, _ operands: [ValueID]) -> Int? {
+    guard case .op(let next) = body.scalarSource(of: body.returnedValues[index]),
+      [.add, .subtract].contains(body.ops[next].opcode)
+    else { return nil }
+    func number(_ value: ValueID) -> Int? {
+      constant(value, in: body, operands, carriedCount: body.results.count)
+    }
+    let (a, b) = (body.operands(of: next).first!, body.operands(of: next).last!)
+    func isCounter(_ value: ValueID) -> Bool {
+      body.scalarSource(of: value) == .argument(index)
+    }
+    if body.ops[next].opcode == .add {
+      return isCounter(a) ? number(b) : isCounter(b) ? number(a) : nil
+    }
+    guard isCounter(a), let step = number(b), step > Int.min else { return nil }
+    return -step
+  }
+
+  /// The number of a value of the condition or the body of a loop on some operands, where it is the
+  /// same in all trips.
+  private func constant(
+    _ value: ValueID, in function: Function, _ operands: [ValueID], carriedCount: Int
+  ) -> Int? {
+    switch function.scalarSource(of: value) {
+    case .number(let number): return number
+    case .argument(let index):
+      guard index >= carriedCount, case .number(let number) = scalarSource(of: operands[index])
+      else { return nil }
+      return number
+    case .op, nil: return nil
+    }
+  }
+
   /// The number of times that the body of a `while` runs; nil where it is not known.
   func tripCount(of op: OpID) -> Int? {
     let attributes = ops[op].attributes
@@ -17,44 +71,24 @@ extension Function {
     else { return nil }
     let operands = Array(operands(of: op))
     let carriedCount = ops[op].resultCount
-    /// The number of a value of the condition or the body, where it is the same in all trips.
-    func number(_ value: ValueID, in function: Function) -> Int? {
-      switch function.scalarSource(of: value) {
-      case .number(let number): return number
-      case .argument(let index):
-        guard index >= carriedCount, case .number(let number) = scalarSource(of: operands[index])
-        else { return nil }
-        return number
-      case .op, nil: return nil
-      }
+    func number(_ value: ValueID) -> Int? {
+      constant(value, in: condition, operands, carriedCount: carriedCount)
     }
     guard case .op(let test) = condition.scalarSource(of: condition.returnedValues[0]),
       condition.ops[test].opcode == .compare,
       var direction = condition.ops[test].attributes.symbol(.direction)
     else { return nil }
     var (left, right) = (condition.operands(of: test).first!, condition.operands(of: test).last!)
-    if case .argument? = condition.scalarSource(of: left), number(left, in: condition) == nil {
+    if case .argument? = condition.scalarSource(of: left), number(left) == nil {
     } else {
       (left, right) = (right, left)
       direction = ["lt": "gt", "le": "ge", "gt": "lt", "ge": "le"][direction] ?? direction
     }
     guard case .argument(let counter) = condition.scalarSource(of: left), counter < carriedCount,
-      let limit = number(right, in: condition),
+      let limit = number(right),
       case .number(let start) = scalarSource(of: operands[counter]),
-      case .op(let next) = body.scalarSource(of: body.returnedValues[counter])
+      let step = step(ofCounter: counter, in: body, operands)
     else { return nil }
-    let (a, b) = (body.operands(of: next).first!, body.operands(of: next).last!)
-    func isCounter(_ value: ValueID) -> Bool {
-      body.scalarSource(of: value) == .argument(counter)
-    }
-    var step: Int?
-    switch body.ops[next].opcode {
-    case .add where isCounter(a): step = number(b, in: body)
-    case .add where isCounter(b): step = number(a, in: body)
-    case .subtract where isCounter(a): step = number(b, in: body).map { 0 &- $0 }
-    default: break
-    }
-    guard let step else { return nil }
     let dtype = type(of: operands[counter]).dtype
     // Counters of 2^63 and more are not followed.
     let top = dtype == .ui64 ? Int64.max : dtype.greatestInteger
