@@ -20,7 +20,7 @@ import Testing
     #expect(
       found.contains("func @main.reducer(%a: f32, %b: f32) -> (%result0: f32) {")
         && found.contains("%two = constant 2.0 : f32")
-        && found.contains("%r = reduce_with %arg0, %z {dims = [0], function = @main.reducer} : f32"),
+        && found.contains("%r = reduce_with %arg0, %z {function = @main.reducer, dims = [0]} : f32"),
       "\(found)")
   }
 
@@ -42,7 +42,7 @@ import Testing
       """, argument: "tensor<3xf32>", result: "tensor<i32>")
     #expect(found.contains("func @main.reducer("), "\(found)")
     #expect(
-      found.contains { $0.contains("= reduce_with %arg0, %0, %z, %i {dims = [0]") }, "\(found)")
+      found.contains { $0.contains("= reduce_with %arg0, %0, %z, %i {function = @main.reducer, dims = [0]}") }, "\(found)")
     #expect(found.contains { $0.hasPrefix("%r = negate ") }, "\(found)")
   }
 
@@ -74,7 +74,7 @@ import Testing
     #expect(
       found.contains {
         $0.contains(
-          "= sort %arg0, %0 {dim = 1, comparator = @larger.first.f32} : f32[3,5], i32[3,5]")
+          "= sort %arg0, %0 {comparator = @larger.first.f32, dim = 1} : f32[3,5], i32[3,5]")
       }, "\(found)")
     #expect(
       found.contains("%0 = compare %a, %b {direction = gt, order = total} : i1"), "\(found)")
