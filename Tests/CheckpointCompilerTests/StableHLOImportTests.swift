@@ -3,23 +3,6 @@ import Testing
 @testable import CheckpointCompiler
 
 @Suite struct StableHLOImportTests {
-  /// The IR of a text, or what is said against it.
-  private func ir(_ text: String, roles: GraphRoles = GraphRoles()) -> String {
-    var sources = SourceMap()
-    do throws(DiagnosticList) {
-      return Printer.print(
-        try readGraph(Array(text.utf8), name: "a.mlir", sources: &sources, roles: roles))
-    } catch {
-      return DiagnosticRenderer(sources: sources).render(error.diagnostics)
-    }
-  }
-
-  /// The ops of a function around a body that defines `%r`.
-  private func ops(_ body: String, argument: String, result: String) -> [String] {
-    let text = ir(StableHLOSamples.function(body, argument: argument, result: result))
-    return text.split(separator: "\n").map { $0.drop { $0 == " " } }.map(String.init)
-  }
-
   static let step = """
     module @jit_step attributes {mhlo.num_partitions = 1 : i32} {
       func.func public @main(%arg0: tensor<4xf32> {tf.aliasing_output = 1 : i32} loc("params['w']"), %arg1: tensor<2x4xf32> loc("x")) -> (tensor<f32> {jax.result_info = "loss"}, tensor<4xf32> {jax.result_info = "params['w']"}) {
@@ -98,7 +81,7 @@ import Testing
       }
 
       """
-    #expect(ir(StableHLOImportTests.step) == expected)
+    #expect(StableHLOSamples.ir(StableHLOImportTests.step) == expected)
     var sources = SourceMap()
     let again = try? parseModule(Array(expected.utf8), name: "a.ir", sources: &sources)
     #expect(again.map { Printer.print($0) } == expected)
@@ -109,7 +92,7 @@ import Testing
     ("add", "-0.0", true), ("add", "1.0", false), ("multiply", "1.0", true),
   ])
   func aNeutralInitialValueNeedsNoOp(name: String, initial: String, isNeutral: Bool) {
-    let found = ops(
+    let found = StableHLOSamples.ops(
       """
           %c = stablehlo.constant dense<\(initial)> : tensor<f32>
           %r = stablehlo.reduce(%arg0 init: %c) applies stablehlo.\(name) across dimensions = [1] : (tensor<2x3xf32>, tensor<f32>) -> tensor<2xf32>
@@ -120,7 +103,7 @@ import Testing
 
   /// On truth values a sum is a disjunction, and its neutral element is false.
   @Test func truthValuesReduceByConjunctionAndDisjunction() {
-    let found = ops(
+    let found = StableHLOSamples.ops(
       """
           %c = stablehlo.constant dense<false> : tensor<i1>
           %r = stablehlo.reduce(%arg0 init: %c) applies stablehlo.maximum across dimensions = [0] : (tensor<3xi1>, tensor<i1>) -> tensor<i1>
@@ -129,7 +112,7 @@ import Testing
   }
 
   @Test func dynamicShapesThatAreConstantsAreFolded() {
-    let found = ops(
+    let found = StableHLOSamples.ops(
       """
           %c = stablehlo.constant dense<4> : tensor<1xi64>
           %0 = stablehlo.dynamic_iota %c, dim = 0 : (tensor<1xi64>) -> tensor<4xi32>
@@ -147,7 +130,7 @@ import Testing
   }
 
   @Test func indexedOpsKeepTheirDimensionNumbers() {
-    let found = ops(
+    let found = StableHLOSamples.ops(
       """
           %i = stablehlo.constant dense<[[1], [0]]> : tensor<2x1xi32>
           %0 = "stablehlo.gather"(%arg0, %i) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 3>}> : (tensor<2x3xf32>, tensor<2x1xi32>) -> tensor<2x3xf32>
@@ -163,7 +146,7 @@ import Testing
   }
 
   @Test func convolutionsKeepTheirWindow() {
-    let found = ops(
+    let found = StableHLOSamples.ops(
       """
           %k = stablehlo.constant dense<1.0> : tensor<3x3x2x4xf32>
           %r = stablehlo.convolution(%arg0, %k) dim_numbers = [b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f], window = {stride = [2, 2], pad = [[0, 1], [-1, 1]]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x8x8x2xf32>, tensor<3x3x2x4xf32>) -> tensor<1x4x3x4xf32>
@@ -172,132 +155,6 @@ import Testing
       found.contains(
         "%r = convolution %arg0, %k {strides = [2, 2], low = [0, -1], high = [1, 1], "
           + "dim_numbers = \"b01f_01io->b01f\"} : f32[1,4,3,4]"), "\(found)")
-  }
-
-  // MARK: What is refused
-
-  @Test func allThatIsNotSupportedIsToldAtOnce() {
-    let found = ir(
-      """
-      module {
-        func.func @main(%arg0: tensor<2x?xf32>, %arg1: tensor<4xf32> {sdy.sharding = #sdy.sharding<@mesh, [{}]>}) -> tensor<4xf32> {
-          %0 = stablehlo.custom_call @foo(%arg1) : (tensor<4xf32>) -> tensor<4xf32>
-          %1 = "stablehlo.all_reduce"(%0) <{replica_groups = dense<0> : tensor<1x1xi64>}> ({
-          ^bb0(%arg3: tensor<f32>, %arg4: tensor<f32>):
-            %5 = stablehlo.complex %arg3, %arg4 : tensor<complex<f32>>
-            stablehlo.return %arg3 : tensor<f32>
-          }) : (tensor<4xf32>) -> tensor<4xf32>
-          %2 = call @other(%1) : (tensor<4xf32>) -> tensor<4xf32>
-          return %2 : tensor<4xf32>
-        }
-        func.func private @other(%arg0: tensor<4xf32>) -> tensor<4xf32> {
-          %0 = stablehlo.tuple %arg0, %arg0 : tuple<tensor<4xf32>, tensor<4xf32>>
-          return %arg0 : tensor<4xf32>
-        }
-        func.func private @unused(%arg0: tensor<!quant.uniform<i8:f32, 1.0>>)
-      }
-      """)
-    for message in [
-      "a.mlir:2:19: error: the dynamic shape of tensor<2x?xf32> is not supported",
-      "a.mlir:2:65: error: sharding is not supported",
-      "a.mlir:3:10: error: 'stablehlo.custom_call' of @foo is not supported",
-      "a.mlir:4:10: error: 'stablehlo.all_reduce' is not supported",
-      "a.mlir:6:12: error: 'stablehlo.complex' is not supported",
-      "a.mlir:13:10: error: 'stablehlo.tuple' is not supported",
-    ] {
-      #expect(found.contains(message), "\(found)")
-    }
-    #expect(!found.contains("quant"))
-  }
-
-  @Test(arguments: [
-    ("%r = stablehlo.negate %x : tensor<f32>", "a.mlir:3:27: error: %x is not defined here"),
-    (
-      "%r = stablehlo.negate %arg0 : tensor<2xf32>",
-      "a.mlir:3:27: error: %arg0 is f32, but its type is written as f32[2]"
-    ),
-    (
-      "%0 = stablehlo.is_finite %arg0 : (tensor<f32>) -> tensor<i32>\n"
-        + "%r = stablehlo.convert %0 : (tensor<i32>) -> tensor<f32>",
-      "a.mlir:3:10: error: 'is_finite' gives i1, but its type is written as i32"
-    ),
-    ("%r = stablehlo.negate %arg0#1 : tensor<f32>", "error: %arg0 has no result 1"),
-    (
-      "%r = stablehlo.add %arg0, %arg0 : (tensor<f32>, tensor<f32>) -> tensor<f64>",
-      "a.mlir:4:12: error: %r is f64, but its type is written as f32"
-    ),
-    ("%r = call @f(%arg0) : (tensor<f32>) -> tensor<f32>", "a.mlir:3:10: error: no function @f"),
-    (
-      "%r = call @main(%arg0) : (tensor<f32>) -> tensor<f32>",
-      "a.mlir:3:10: error: recursive call: @main calls @main"
-    ),
-    (
-      "%r = \"stablehlo.iota\"() : () -> tensor<f32>",
-      "a.mlir:3:10: error: 'stablehlo.iota' needs the attribute 'iota_dimension'"
-    ),
-  ])
-  func aWrongOpGetsItsPlaceAndItsReason(op: String, message: String) {
-    let found = ir(
-      StableHLOSamples.function("    " + op, argument: "tensor<f32>", result: "tensor<f32>"))
-    #expect(found.contains(message), "\(found)")
-  }
-
-  // MARK: Roles
-
-  static let forward = """
-    func.func @main(%arg0: tensor<3xf32> loc("p[0]['w']"), %arg1: tensor<3xf32> loc("p[1]['w']"), %arg2: tensor<3xf32> loc("x"), %arg3: tensor<f32> loc("mean")) -> (tensor<f32> {jax.result_info = "loss"}, tensor<f32> {jax.result_info = "mean"}) {
-      %0 = stablehlo.multiply %arg0, %arg2 : tensor<3xf32>
-      %1 = stablehlo.multiply %arg1, %0 : tensor<3xf32>
-      %c = stablehlo.constant dense<0.0> : tensor<f32>
-      %2 = stablehlo.reduce(%1 init: %c) applies stablehlo.add across dimensions = [0] : (tensor<3xf32>, tensor<f32>) -> tensor<f32>
-      %3 = stablehlo.add %arg3, %2 : tensor<f32>
-      return %2, %3 : tensor<f32>, tensor<f32>
-    }
-    """
-
-  @Test(arguments: [
-    (["0-1"], "loss", ["3=1"]), (["p[0]['w']", "p.1.w"], "0", ["mean=mean"]),
-    (["p*"], "loss", ["mean=1"]),
-  ])
-  func rolesByNameAndPosition(parameters: [String], loss: String, state: [String]) {
-    let found = ir(
-      StableHLOImportTests.forward,
-      roles: GraphRoles(loss: loss, parameters: parameters, state: state))
-    for part in [
-      "param %p.0.w: f32[3]", "param %p.1.w: f32[3]", " %x: f32[3]", "state %mean: f32",
-      "loss %loss: f32", "update(%mean) %mean.new: f32",
-    ] {
-      #expect(found.contains(part), "\(found)")
-    }
-  }
-
-  @Test(arguments: [
-    (GraphRoles(loss: "lost"), "no result 'lost'; did you mean 'loss'?"),
-    (GraphRoles(loss: "loss", parameters: ["7"]), "no argument 7: @main has 4, counted from 0"),
-    (
-      GraphRoles(loss: "loss", parameters: ["q"]),
-      "no argument 'q'; the arguments are 0 p.0.w, 1 p.1.w, 2 x, 3 mean"
-    ),
-    (GraphRoles(parameters: ["0"]), "parameters without a loss"),
-    (GraphRoles(state: ["0=1"]), "the state %p.0.w has another type than result 1"),
-    (GraphRoles(state: ["0-1=0"]), "'0-1=0' pairs 2 arguments with 1 results"),
-    (GraphRoles(state: ["mean"]), "'mean' is no ARGUMENT=RESULT"),
-  ])
-  func wrongRolesAreExplained(roles: GraphRoles, message: String) {
-    let found = ir(StableHLOImportTests.forward, roles: roles)
-    #expect(found.contains(message), "\(found)")
-  }
-
-  @Test func aForwardGraphIsDifferentiated() throws {
-    var options = CompileOptions(lastStage: .differentiated)
-    options.roles = GraphRoles(loss: "loss", parameters: ["0-1"])
-    var sources = SourceMap()
-    let compilation = try Compiler(options: options).compile(
-      Array(StableHLOImportTests.forward.utf8), fileName: "a.mlir", sources: &sources)
-    #expect(
-      compilation.differentiated?.results.map(\.name) == [
-        "loss", "mean", "grad.p.0.w", "grad.p.1.w",
-      ])
   }
 
   /// The checks of a test program become results.

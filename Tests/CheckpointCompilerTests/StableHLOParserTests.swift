@@ -19,6 +19,23 @@ enum StableHLOSamples {
     """
   }
 
+  /// The IR of a text, or what is said against it.
+  static func ir(_ text: String, roles: GraphRoles = GraphRoles()) -> String {
+    var sources = SourceMap()
+    do throws(DiagnosticList) {
+      return Printer.print(
+        try readGraph(Array(text.utf8), name: "a.mlir", sources: &sources, roles: roles))
+    } catch {
+      return DiagnosticRenderer(sources: sources).render(error.diagnostics)
+    }
+  }
+
+  /// The lines of IR of a function around a body that defines `%r`.
+  static func ops(_ body: String, argument: String, result: String) -> [String] {
+    let text = ir(function(body, argument: argument, result: result))
+    return text.split(separator: "\n").map { $0.drop { $0 == " " } }.map(String.init)
+  }
+
   /// Most of the forms of the grammar in one text.
   static let forms = """
     #loc1 = loc("params['w']")

@@ -2,8 +2,8 @@
 //
 // Method      All forms but a few are a sequence of operands, words, `name = value` pairs, braces and
 //             types in some order; they are read by one loop, and a table gives the attributes
-//             their generic names. `reduce`, `while`, `constant` and the brackets of `slice` have
-//             code of their own.
+//             their generic names. `return`, `constant`, `reduce` and `while` are in
+//             `MLIRSpecialForms.swift`.
 // Invariants  The result has a type for each operand and each result, as the generic form has.
 
 extension MLIRParser {
@@ -133,7 +133,7 @@ extension MLIRParser {
     MLIRNamedAttribute(name: name, value: value, location: scanner.location(from: start))
   }
 
-  private func add(
+  func add(
     _ name: String, _ value: MLIRAttribute, from start: Int, to op: inout MLIROperation
   ) {
     op.attributes.append(named(name, value, from: start))
@@ -268,145 +268,5 @@ extension MLIRParser {
       op.attributes.append(entry("mantissa_bits", .int(mantissa)))
     default: break
     }
-  }
-
-  // MARK: Ops with a form of their own
-
-  private mutating func returnForm(_ op: inout MLIROperation) throws(Diagnostic) {
-    if scanner.peek() == UInt8(ascii: "{") { op.attributes = try dictionary() }
-    guard scanner.peek() == UInt8(ascii: "%") else { return }
-    repeat { op.operands.append(try value()) } while scanner.accept(",")
-    try scanner.expect(":")
-    repeat { op.operandTypes.append(try type()) } while scanner.accept(",")
-    guard op.operandTypes.count == op.operands.count else {
-      throw Diagnostic(
-        "\(op.operands.count) values and \(op.operandTypes.count) types are returned",
-        at: op.location)
-    }
-  }
-
-  private mutating func constantForm(_ op: inout MLIROperation) throws(Diagnostic) {
-    if scanner.peek() == UInt8(ascii: "{") { op.attributes = try dictionary() }
-    _ = scanner.peek()
-    let start = scanner.position
-    let value = try attribute()
-    guard case .elements(let elements) = value else {
-      throw Diagnostic(
-        "a constant is dense<…> or dense_resource<…> with the type of a tensor",
-        at: scanner.location(from: start))
-    }
-    add("value", value, from: start, to: &op)
-    op.resultTypes = [elements.type]
-  }
-
-  /// `reduce(%x init: %i), … applies op across dimensions = […] : types`, or with a `reducer`.
-  private mutating func reduceForm(_ op: inout MLIROperation) throws(Diagnostic) {
-    var initials: [MLIRValue] = []
-    repeat {
-      try scanner.expect("(")
-      op.operands.append(try value())
-      guard scanner.accept(mark: "init:") || scanner.accept(word: "init") && scanner.accept(":")
-      else { throw scanner.unexpected("'init:'") }
-      initials.append(try value())
-      try scanner.expect(")")
-    } while scanner.accept(",")
-    let count = op.operands.count
-    op.operands += initials
-    var applied: MLIROperation?
-    if scanner.accept(word: "applies") {
-      _ = scanner.peek()
-      let start = scanner.position
-      guard let word = scanner.word() else { throw scanner.unexpected("an op") }
-      applied = MLIROperation(
-        name: scanner.text(in: word), location: scanner.location(from: start))
-    }
-    guard scanner.accept(word: "across"), scanner.accept(word: "dimensions"), scanner.accept("=")
-    else { throw scanner.unexpected("'across dimensions ='") }
-    let start = scanner.position
-    add("dimensions", try attribute(), from: start, to: &op)
-    if scanner.peek() == UInt8(ascii: "{") { op.attributes += try dictionary() }
-    try scanner.expect(":")
-    try functionType(&op)
-    guard op.operandTypes.count == op.operands.count, op.resultTypes.count == count else {
-      throw Diagnostic(
-        "'stablehlo.reduce' of \(count) tensors has \(op.operandTypes.count) operand types and "
-          + "\(op.resultTypes.count) results", at: op.location)
-    }
-    if let applied {
-      guard count == 1 else {
-        throw Diagnostic("'applies' reduces one tensor, not \(count)", at: applied.location)
-      }
-      op.regions = [MLIRParser.region(applying: applied, to: op.operandTypes[1])]
-      return
-    }
-    guard scanner.accept(word: "reducer") else { throw scanner.unexpected("'reducer'") }
-    // Printed as one pair for each tensor; the block has the accumulators first.
-    var accumulators: [MLIRArgument] = []
-    var elements: [MLIRArgument] = []
-    for _ in 0..<count {
-      try scanner.expect("(")
-      accumulators.append(try argument())
-      try scanner.expect(",")
-      elements.append(try argument())
-      try scanner.expect(")")
-    }
-    var reducer = try region()
-    reducer.arguments = accumulators + elements
-    op.regions = [reducer]
-  }
-
-  /// The region that `applies op` stands for.
-  private static func region(applying op: MLIROperation, to type: MLIRType) -> MLIRRegion {
-    func value(_ name: String) -> MLIRValue {
-      MLIRValue(name: name, index: 0, location: op.location)
-    }
-    var applied = op
-    applied.results = [MLIRResultName(name: "result", count: 1, location: op.location)]
-    applied.operands = [value("lhs"), value("rhs")]
-    applied.operandTypes = [type, type]
-    applied.resultTypes = [type]
-    var end = MLIROperation(name: "stablehlo.return", location: op.location)
-    end.operands = [value("result")]
-    end.operandTypes = [type]
-    let arguments = ["lhs", "rhs"].map {
-      MLIRArgument(name: $0, type: type, location: op.location)
-    }
-    return MLIRRegion(arguments: arguments, body: [applied, end])
-  }
-
-  /// `while(%a = %x, …) : types cond {…} do {…}`
-  private mutating func whileForm(_ op: inout MLIROperation) throws(Diagnostic) {
-    var arguments: [MLIRArgument] = []
-    try scanner.expect("(")
-    if !scanner.accept(")") {
-      repeat {
-        _ = scanner.peek()
-        let start = scanner.position
-        let name = try scanner.name(after: "%", "a value")
-        let location = scanner.location(from: start)
-        try scanner.expect("=")
-        op.operands.append(try value())
-        arguments.append(MLIRArgument(name: name, type: .other(""), location: location))
-      } while scanner.accept(",")
-      try scanner.expect(")")
-    }
-    if !arguments.isEmpty {
-      try scanner.expect(":")
-      repeat { op.operandTypes.append(try type()) } while scanner.accept(",")
-    }
-    op.resultTypes = op.operandTypes
-    guard op.operandTypes.count == arguments.count else {
-      throw Diagnostic(
-        "'stablehlo.while' carries \(arguments.count) values and has \(op.operandTypes.count) types",
-        at: op.location)
-    }
-    for index in arguments.indices { arguments[index].type = op.operandTypes[index] }
-    if scanner.accept(word: "attributes") { op.attributes += try dictionary() }
-    guard scanner.accept(word: "cond") else { throw scanner.unexpected("'cond'") }
-    op.regions.append(try region())
-    guard scanner.accept(word: "do") else { throw scanner.unexpected("'do'") }
-    op.regions.append(try region())
-    op.regions[0].arguments = arguments
-    op.regions[1].arguments = arguments
   }
 }
