@@ -9,9 +9,11 @@ extension ReverseWalk {
   /// gradients of `seeded` results; it gives the gradients of the `active` arguments, then the results.
   mutating func pullback(of function: Function, active: [Bool], seeded: [Bool]) -> Function {
     var walk = ReverseWalk(function, functions, residuals, names: names)
+    walk.activity = activity
     var result = walk.pullback(active: active, seeded: seeded)
     errors += walk.errors
     names = walk.names
+    activity = walk.activity
     result = Pipeline.local.run(result)
     for callee in result.callees where context.builder.function.callee(callee.name) == nil {
       context.builder.addCallee(callee)
@@ -26,7 +28,7 @@ extension ReverseWalk {
     for (argument, isActive) in zip(forward.arguments, active) {
       self.isActive[argument.value] = isActive
     }
-    findActiveValues(ops)
+    activity.mark(&isActive, in: forward)
     for op in ops { cloneForward(op) }
     for (index, value) in forward.returnedValues.enumerated() where seeded[index] {
       let seed = context.builder.addArgument(

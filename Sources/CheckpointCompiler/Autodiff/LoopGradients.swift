@@ -26,7 +26,7 @@ extension ReverseWalk {
   mutating func cloneForward(_ op: OpID) {
     let results = Array(forward.results(of: op))
     guard forward.ops[op].opcode == .while, results.contains(where: { isActive[$0] }),
-      let trips = forward.tripCount(of: op)
+      let trips = forward.tripCount(of: op), trips <= Int(Int32.max)
     else {
       context.builder.clone(op, of: forward, map: &map)
       return
@@ -40,7 +40,8 @@ extension ReverseWalk {
     var loop = LoopGradient(
       trips: trips, pullback: pullback, isActive: active, counters: forward.counters(of: op))
     stackForward(op, body, &loop)
-    loops[op] = loop
+    // After an error nothing is asked any more.
+    if errors.isEmpty { loops[op] = loop }
   }
 
   // MARK: Forward
@@ -57,11 +58,19 @@ extension ReverseWalk {
       context.builder.clone(op, of: forward, map: &map)
       return
     }
+    let stackTypes = stacked.map { pullback.type(of: $0).stacked(loop.trips) }
+    guard stackTypes.allSatisfy(\.isRepresentable) else {
+      errors.append(
+        Diagnostic(
+          "the backward pass of this 'while' needs a value of each of its \(loop.trips) trips, which "
+            + "takes over 1 TiB", at: source.location, constraint: "differentiate_c8"))
+      context.builder.clone(op, of: forward, map: &map)
+      return
+    }
     context.location = source.location
     let operands = forward.operands(of: source).map { map[$0]! }
     let condition = forward.callee(source.attributes.function(.condition)!)!
     let types = body.argumentTypes
-    let stackTypes = stacked.map { pullback.type(of: $0).stacked(loop.trips) }
     let stackNames = stacked.indices.map { place in
       let name = pullback.values[stacked[place]].name
       return (name.isEmpty ? "kept\(place)" : name) + ".stack"
@@ -125,6 +134,7 @@ extension ReverseWalk {
   /// Writes the backward loop and returns the gradients of the operands.
   mutating func loopGradients(_ op: OpID) -> [ValueID?] {
     guard let loop = loops.removeValue(forKey: op) else {
+      guard errors.isEmpty else { return [] }
       errors.append(
         Diagnostic(
           "the gradient of a 'while' needs to know how often it runs: by a counter that starts as a "

@@ -30,38 +30,6 @@ extension Function {
     }
     return function
   }
-
-  /// Whether each result of a loop or a branch depends through differentiable ops on active operands.
-  func activeResults(ofControl op: OpID, _ operands: [Bool]) -> [Bool] {
-    let attributes = ops[op].attributes
-    if ops[op].opcode == .case {
-      let branches = attributes.functions(.branches)!.map { calleeWithCallees($0)! }
-      let active = branches.map { $0.activeResults(Array(operands.dropFirst())) }
-      return active[0].indices.map { index in active.contains { $0[index] } }
-    }
-    let body = calleeWithCallees(attributes.function(.body)!)!
-    var active = operands
-    let carried = 0..<body.results.count
-    for index in carried where !body.type(of: body.returnedValues[index]).dtype.isFloatingPoint {
-      active[index] = false
-    }
-    while true {
-      let next = body.activeResults(active)
-      guard carried.contains(where: { next[$0] && !active[$0] }) else { break }
-      for index in carried where next[index] { active[index] = true }
-    }
-    return Array(active[carried])
-  }
-
-  /// Whether each returned value depends through differentiable ops on active arguments.
-  private func activeResults(_ arguments: [Bool]) -> [Bool] {
-    var walk = ReverseWalk(self, [:], .stacked, names: [])
-    for (argument, isActive) in zip(self.arguments, arguments) {
-      walk.isActive[argument.value] = isActive
-    }
-    walk.findActiveValues(blocks[body].ops.dropLast())
-    return returnedValues.map { walk.isActive[$0] }
-  }
 }
 
 extension FunctionBuilder {

@@ -126,6 +126,8 @@ struct ReverseWalk {
   /// The gradient of each forward value, as far as contributions have arrived.
   var gradients: Table<ValueID, ValueID?>
   var errors: [Diagnostic] = []
+  /// What is known of the values of callees.
+  var activity = ActivityAnalysis()
   /// The gradients of loops, from when their forward part is written until they are visited.
   var loops: [OpID: LoopGradient] = [:]
   /// The names of all functions, so that new ones get their own.
@@ -159,7 +161,7 @@ struct ReverseWalk {
     for argument in forward.arguments where argument.role == .parameter {
       isActive[argument.value] = forward.type(of: argument.value).dtype.isFloatingPoint
     }
-    findActiveValues(ops)
+    activity.mark(&isActive, in: forward)
     for op in ops { cloneForward(op) }
 
     context.location = forward.definingOp(of: loss).map { forward.ops[$0].location } ?? .unknown
@@ -193,23 +195,6 @@ struct ReverseWalk {
           name: resultName, role: .gradient(of: index), location: argument.location))
     }
     return context.builder.finish(returning: values, as: results)
-  }
-
-  /// The floating-point result of a differentiable op with an active operand is active.
-  mutating func findActiveValues(_ ops: ArraySlice<OpID>) {
-    for op in ops {
-      if forward.ops[op].opcode.runsRoutines {
-        let operands = forward.operands(of: op).map { isActive[$0] }
-        let results = forward.activeResults(ofControl: op, operands)
-        for (value, active) in zip(forward.results(of: op), results) { isActive[value] = active }
-        continue
-      }
-      if case .zero = forward.ops[op].opcode.definition.gradient { continue }
-      guard forward.operands(of: op).contains(where: { isActive[$0] }) else { continue }
-      for result in forward.results(of: op) {
-        isActive[result] = forward.type(of: result).dtype.isFloatingPoint
-      }
-    }
   }
 
   /// Hands the gradients of an op's results on to its operands.
