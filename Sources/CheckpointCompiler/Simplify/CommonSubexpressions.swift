@@ -4,8 +4,8 @@
 // `random` is a function of its key and its stream, so two with equal ones are one.
 //
 // Method      One forward walk with a hash table of the ops seen, keyed by opcode, operands,
-//             attributes and type. Ops that own regions, and calls, stay as they are, and so do ops
-//             inside regions.
+//             attributes and type; loops and branches among them, whose functions are attributes. Ops
+//             that own regions, and calls, stay as they are, and so do ops inside regions.
 // Cost        O(ops + operands), expected.
 
 /// What makes two ops compute the same value.
@@ -35,7 +35,8 @@ let commonSubexpressions = Pass(
       return changed ? finished : nil
     }
     let isNumbered = op.opcode != .random || op.attributes.int(.stream) != nil
-    guard op.opcode.definition.category != .structure, isNumbered else {
+    let isClosed = op.opcode.definition.category != .structure || op.opcode.runsRoutines
+    guard isClosed, isNumbered else {
       builder.clone(id, of: function, map: &map)
       continue
     }
