@@ -27,8 +27,9 @@ extension ProgramGenerator {
       let own = inner.argument(argument.type, role: .input)
       inner.pool[inner.pool.count - 1] = PoolValue(
         value: own.value, type: own.type, bound: argument.bound,
-        isExact: argument.isExact && (index >= carried || !own.isFloat), isActive: argument.isActive
-      )
+        isExact: argument.isExact && (index >= carried || !own.isFloat),
+        // A carried value may depend on a parameter from the second trip on.
+        isActive: argument.isActive || index < carried && own.isFloat)
     }
     for _ in 0..<number(1...4) { inner.appendSomething() }
     let results = resultTypes.map { inner.bounded(inner.fetch($0)) }
@@ -37,12 +38,15 @@ extension ProgramGenerator {
     return (inner, results)
   }
 
-  /// The values for the arguments that a function asked for, and the same value for a key.
+  /// The values for the arguments that a function asked for, the same value for every key.
   private mutating func captured(_ inner: ProgramGenerator, from first: Int) -> [PoolValue] {
     inner.builder.function.arguments.dropFirst(first).map { argument in
       if argument.value == inner.key?.value { return randomKey() }
       let type = inner.builder.type(of: argument.value)
-      return fetch(type, exact: true)
+      let value = fetch(type, exact: true)
+      // What was taken for no parameter may go through ops without a gradient.
+      let isActive = inner.pool.contains { $0.value == argument.value && $0.isActive }
+      return value.isActive && !isActive ? self.argument(type, role: .input) : value
     }
   }
 
@@ -108,7 +112,7 @@ extension ProgramGenerator {
       let name = "f\(nameCount)"
       nameCount += 1
       branches.append(
-        makeFunction(name, arguments: operands, carried: operands.count, resultTypes: types))
+        makeFunction(name, arguments: operands, carried: 0, resultTypes: types))
       operands += captured(branches[branches.count - 1].generator, from: operands.count)
     }
     // All branches take what any of them asked for.

@@ -175,6 +175,7 @@ struct ProgramGenerator {
   @discardableResult
   mutating func argument(_ type: TensorType, role: ArgumentRole) -> PoolValue {
     nameCount += 1
+    let isActive = role == .parameter && type.dtype.isFloatingPoint
     let role = depth > 0 ? .input : role
     let letter =
       switch role {
@@ -192,7 +193,7 @@ struct ProgramGenerator {
     return add(
       PoolValue(
         value: value, type: type, bound: type.dtype.isFloatingPoint ? 1.5 : 10, isExact: true,
-        isActive: role == .parameter && type.dtype.isFloatingPoint))
+        isActive: isActive))
   }
 
   @discardableResult
@@ -336,7 +337,7 @@ struct ProgramGenerator {
       values.append(pick(pool).value)
       results.append(FunctionResult(name: "out\(index)"))
     }
-    return builder.finish(returning: values, as: results)
+    return builder.finish(returning: values, as: results).prunedCallees()
   }
 
   /// The sum of the means of some values, at least one of which depends on a parameter.

@@ -128,5 +128,6 @@ private func rebuilt(
     return result
   }
   return builder.finish(
-    returning: results.map { map[image(returned[$0])]! }, as: kept)
+    returning: results.map { map[image(returned[$0])]! }, as: kept
+  ).prunedCallees()
 }

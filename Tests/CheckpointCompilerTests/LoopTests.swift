@@ -1,48 +1,10 @@
 import CompilerTesting
-import Foundation
 import Testing
 
 @testable import CheckpointCompiler
 
 /// Loops and branches from text to memory.
 @Suite struct LoopTests {
-  /// A recurrence whose rows are stacked; `%n` trips.
-  private static func stacking(trips: String = "constant 6 : i32", role: String = "") -> String {
-    """
-    func @more(%i: i32, %x: f32[8], %ys: f32[6, 8], %n: i32, %w: f32[8, 8]) -> i1 {
-      %p = compare %i, %n {direction = lt}
-      return %p
-    }
-
-    func @next(
-        %i: i32, %x: f32[8], %ys: f32[6, 8], %n: i32, %w: f32[8, 8]) -> (i32, f32[8], f32[6, 8]) {
-      %zero = constant 0 : i32
-      %a = dot_general %x, %w {lhs_contract = [0], rhs_contract = [0]}
-      %x.new = tanh %a
-      %row = reshape %x.new : f32[1, 8]
-      %ys.new = dynamic_update_slice %ys, %row, %i, %zero
-      %i.new = add %i, 1
-      return %i.new, %x.new, %ys.new
-    }
-
-    func @main(%k: i32, \(role) %x: f32[8], \(role) %w: f32[8, 8]) -> (\(role.isEmpty ? "" : "loss %loss: f32, ")%ys: f32[6, 8]) {
-      %zero = constant 0 : i32
-      %n = \(trips)
-      %empty = constant 0.0 : f32[6, 8]
-      %i, %y, %ys = while %zero, %x, %empty, %n, %w {condition = @more, body = @next}
-      \(role.isEmpty ? "return %ys" : "%loss = reduce %ys {kind = add, dims = [0, 1]}\n  return %loss, %ys")
-    }
-    """
-  }
-
-  private func compile(
-    _ text: String, _ options: CompileOptions = CompileOptions()
-  ) throws -> Compilation {
-    var sources = SourceMap()
-    return try Compiler(options: options).compile(
-      Array(text.utf8), fileName: "t.ir", sources: &sources)
-  }
-
   // MARK: Trips
 
   @Test(arguments: [
@@ -103,7 +65,7 @@ import Testing
   // MARK: Memory
 
   @Test func whatIsCarriedIsUpdatedWhereItLies() throws {
-    let compilation = try compile(Self.stacking())
+    let compilation = try LoopSamples.compile(LoopSamples.stacking())
     let program = try #require(compilation.program)
     let body = try #require(program.routines.first { $0.name == "next" })
     #expect(body.finalCopies.isEmpty)
@@ -131,131 +93,38 @@ import Testing
         return %c, %d
       }
       """
-    let compilation = try compile(text)
+    let compilation = try LoopSamples.compile(text)
     let body = try #require(compilation.program?.routines.first { $0.name == "swap" })
     // One value waits in the arena while the other takes its place.
     #expect(body.finalCopies.count == 1)
-    try checkCompiled(text)
+    try LoopSamples.checkCompiled(text)
   }
 
   @Test func twoLoopsShareTheirKernels() throws {
-    let once = try compile(Self.stacking())
-    let text = Self.stacking().replacing(
+    let once = try LoopSamples.compile(LoopSamples.stacking())
+    let text = LoopSamples.stacking().replacing(
       "return %ys\n",
       with: """
         %j, %z, %zs = while %zero, %y, %ys, %n, %w {condition = @more, body = @next}
           return %zs
 
         """)
-    let twice = try compile(text)
+    let twice = try LoopSamples.compile(text)
     #expect(once.program!.functions.count == twice.program!.functions.count)
     #expect(twice.program!.controls.count == 1)
-    try checkCompiled(text)
+    try LoopSamples.checkCompiled(text)
   }
 
   @Test func aKnownNumberOfTripsIsPaidFor() throws {
     func cost(_ trips: Int) throws -> Double {
-      try compile(Self.stacking(trips: "constant \(trips) : i32"))
+      try LoopSamples.compile(LoopSamples.stacking(trips: "constant \(trips) : i32"))
         .step!.costNs
     }
     let (few, many) = (try cost(2), try cost(40))
     #expect(many > 15 * few)
     // 10 are assumed.
-    let unknown = try compile(Self.stacking(trips: "add %k, 0")).step!.costNs
+    let unknown = try LoopSamples.compile(LoopSamples.stacking(trips: "add %k, 0")).step!.costNs
     #expect(unknown > few && unknown < many)
-  }
-
-  // MARK: Gradients
-
-  @Test func theGradientOfAnUnknownNumberOfTripsIsRefused() throws {
-    let text = Self.stacking(trips: "multiply %k, 2", role: "param")
-    var sources = SourceMap()
-    do throws(CompileError) {
-      _ = try Compiler(options: CompileOptions()).compile(
-        Array(text.utf8), fileName: "t.ir", sources: &sources)
-      Issue.record("it is differentiated")
-    } catch {
-      guard case .input(let list) = error else { throw error }
-      #expect(list.diagnostics.map(\.constraint) == ["differentiate_c7"])
-      #expect(list.diagnostics[0].location != .unknown)
-    }
-  }
-
-  @Test func aSmallBudgetComputesTripsAgain() throws {
-    let text = Self.stacking(role: "param")
-    let all = try compile(text, CompileOptions(lastStage: .memory))
-    let least = try compile(text, CompileOptions(budget: .minimum, lastStage: .memory))
-    #expect(least.step!.arenaBytes <= all.step!.arenaBytes)
-    for seed in 1...3 as ClosedRange<UInt64> {
-      try checkGradients(try moduleOf(text).flattened, seed: seed)
-    }
-    try checkCompiled(text)
-  }
-
-  @Test func gradientsGoThroughLoopsInLoopsAndBranches() throws {
-    let bytes = FileManager.default.contents(
-      atPath: repositoryPath("Tests/Files/run/nested_loops.ir"))
-    let text = String(decoding: try #require(bytes), as: UTF8.self)
-      .replacing("func @main(%x: f32[2], %t", with: "func @main(param %x: f32[2], param %t")
-      .replacing("-> (%y: f32)", with: "-> (loss %y: f32)")
-    for seed in 1...3 as ClosedRange<UInt64> {
-      try checkGradients(try moduleOf(text).flattened, seed: seed)
-    }
-    try checkCompiled(text)
-  }
-
-  @Test func stacksHaveALimit() throws {
-    let text = Self.stacking(trips: "constant 2000000000 : i32", role: "param")
-    var sources = SourceMap()
-    do throws(CompileError) {
-      _ = try Compiler(options: CompileOptions(lastStage: .differentiated)).compile(
-        Array(text.replacing("8", with: "400").utf8),
-        fileName: "t.ir", sources: &sources)
-      Issue.record("it is differentiated")
-    } catch {
-      guard case .input(let list) = error else { throw error }
-      #expect(list.diagnostics.map(\.constraint) == ["differentiate_c8"])
-    }
-  }
-
-  /// Twenty loops in each other: what is known of the inner ones is not found out twice at each level.
-  @Test func deepNestsAreDifferentiated() throws {
-    var text = """
-      func @more(%i: i32, %x: f32, %y: f32) -> i1 {
-        %p = compare %i, 2 {direction = lt}
-        return %p
-      }
-
-      func @f0(%i: i32, %x: f32, %y: f32) -> (i32, f32, f32) {
-        %j = add %i, 1
-        %a = sine %y
-        return %j, %a, %x
-      }
-
-      """
-    for level in 1...20 {
-      text += """
-
-        func @f\(level)(%i: i32, %x: f32, %y: f32) -> (i32, f32, f32) {
-          %zero = constant 0 : i32
-          %j = add %i, 1
-          %k, %a, %b = while %zero, %x, %y {condition = @more, body = @f\(level - 1)}
-          return %j, %a, %b
-        }
-
-        """
-    }
-    text += """
-
-      func @main(param %x: f32) -> (loss %a: f32) {
-        %zero = constant 0 : i32
-        %y = constant 0.5 : f32
-        %k, %a, %b = while %zero, %x, %y {condition = @more, body = @f20}
-        return %a
-      }
-      """
-    let compilation = try compile(text, CompileOptions(lastStage: .differentiated))
-    #expect(compilation.differentiated!.callees.count < 200)
   }
 
   // MARK: Simplification
@@ -331,23 +200,4 @@ import Testing
     #expect(function.callees.isEmpty)
     #expect(function.ops.elements.map(\.opcode) == [.sine, .return])
   }
-
-  /// Compiles a text under several budgets, and compares with the interpreter.
-  private func checkCompiled(_ text: String) throws {
-    guard let driver = try? CompilerDriver() else { return }
-    let function = try moduleOf(text).flattened
-    var programs: [EmittedProgram] = []
-    for seed in 1...3 as ClosedRange<UInt64> {
-      let check = ProgramCheck(function, seed: seed)
-      try check.run()
-      programs.append(try EmittedProgram(check))
-    }
-    let compiled = try CompiledPrograms(programs, driver: driver)
-    for program in programs { try compiled.check(program) }
-  }
-}
-
-extension Module {
-  /// The entry without calls, with its callees.
-  fileprivate var flattened: Function { inlined(entry, in: self) }
 }

@@ -53,7 +53,7 @@ extension Function {
   }
 
   /// The function without callees that nothing names.
-  func prunedCallees() -> Function {
+  package func prunedCallees() -> Function {
     guard !callees.isEmpty else { return self }
     var needed = Set(namedFunctions)
     for callee in callees.reversed() where needed.contains(callee.name) {
