@@ -42,7 +42,9 @@ import Testing
       """, argument: "tensor<3xf32>", result: "tensor<i32>")
     #expect(found.contains("func @main.reducer("), "\(found)")
     #expect(
-      found.contains { $0.contains("= reduce_with %arg0, %0, %z, %i {function = @main.reducer, dims = [0]}") }, "\(found)")
+      found.contains {
+        $0.contains("= reduce_with %arg0, %0, %z, %i {function = @main.reducer, dims = [0]}")
+      }, "\(found)")
     #expect(found.contains { $0.hasPrefix("%r = negate ") }, "\(found)")
   }
 

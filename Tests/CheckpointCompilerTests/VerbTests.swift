@@ -40,6 +40,8 @@ struct Workspace: ~Copyable {
     let hlo = try work.write("net.mlir", "module @jit_f {}")
     #expect(runCommand("plan", hlo).error.contains("net.mlir:1:1: error: no function"))
     #expect(runCommand("plan", hlo).status == .input)
+    #expect(runCommand("fmt", hlo).error.contains("'ckc import' writes it as IR"))
+    #expect(runCommand("import", graph).error.contains("the file is IR"))
     let roles = runCommand("plan", graph, "--loss", "0")
     #expect(roles.status == .input && roles.error.contains("is IR, which says itself"))
     let syntax = runCommand("plan", try work.write("bad.ir", "func @main(%x: f32) -> f32 {\n"))

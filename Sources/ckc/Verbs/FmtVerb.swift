@@ -63,6 +63,9 @@ enum FmtVerb {
   private static func format(_ path: String) throws -> Form {
     let name = path == "-" ? "<stdin>" : path
     let text = try GraphJob.bytes(of: path)
+    guard !isStableHLO(text, fileName: name) else {
+      throw Failure.input("\(name): StableHLO text; 'ckc import' writes it as IR")
+    }
     var sources = SourceMap()
     do {
       let form = try formatted(text, name: name, sources: &sources)

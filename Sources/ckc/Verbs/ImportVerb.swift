@@ -7,6 +7,9 @@ enum ImportVerb {
   static func run(_ arguments: Arguments, console: Console) throws {
     let operand = arguments.operands[0]
     let name = operand == "-" ? "<stdin>" : operand
+    guard !operand.hasSuffix(".ir") else {
+      throw Failure.input("\(name): the file is IR; import reads StableHLO")
+    }
     let text = try GraphJob.bytes(of: operand)
     var sources = SourceMap()
     let module: Module
