@@ -65,7 +65,8 @@ struct ConformanceBench {
     }
     print(
       line(
-        "program", [
+        "program",
+        [
           "ops", "read s", "plan s", "keep all", "least", "budget", "overhead %", "XLA temp",
         ], "status"))
     let rows = concurrentMap(files.count, threadCount: jobs) { index -> Row in
@@ -175,9 +176,13 @@ struct ConformanceBench {
       for (index, tensor) in arguments.enumerated() { step.setArgument(index, to: tensor) }
       step.fillArena(0xA5)
       guard step.run() == 0 else { return "compiled: the step does not return 0" }
-      if let broken = step.brokenGuards.first { return "compiled: writes past the end of \(broken)" }
+      if let broken = step.brokenGuards.first {
+        return "compiled: writes past the end of \(broken)"
+      }
       results.append(step.resultValues)
-      if let complaint = program.complaint(results.last!, of: function) { return "compiled: \(complaint)" }
+      if let complaint = program.complaint(results.last!, of: function) {
+        return "compiled: \(complaint)"
+      }
     }
     for (index, result) in results[1].enumerated() where result != results[0][index] {
       return "%\(function.results[index].name) has other bits within the budget"
