@@ -28,7 +28,7 @@ let package = Package(
       name: "ckc-bench", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
     .testTarget(
       name: "CheckpointCompilerTests",
-      dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc"],
+      dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc", "ckc-bench"],
       swiftSettings: settings),
   ]
 )

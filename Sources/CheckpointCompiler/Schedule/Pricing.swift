@@ -104,6 +104,11 @@ extension Function {
     return true
   }
 
+  /// The name of a result of a kernel in reports: its own, else that of the kernel.
+  func name(of value: ValueID, in kernel: Kernel) -> String {
+    values[value].name.isEmpty ? kernelName(kernel) : values[value].name
+  }
+
   /// The name of a kernel in reports: its first result with a name, else its op.
   func kernelName(_ kernel: Kernel) -> String {
     for value in kernel.writes where !values[value].name.isEmpty { return values[value].name }

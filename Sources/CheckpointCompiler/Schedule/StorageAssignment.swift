@@ -87,7 +87,8 @@ struct StorageAssignment: Sendable {
           Tenant(
             content: .value(value),
             life: PlacementProblem.Buffer(
-              name: function.values[value].name, lower: step, upper: last + 1, sizeBytes: size),
+              name: function.name(of: value, in: kernel), lower: step, upper: last + 1,
+              sizeBytes: size),
             buffer: -1))
       }
       let scratch = alignedBytes(scratchBytes(of: kernel.op, in: function, target: target))
