@@ -49,3 +49,20 @@ package func fuzzText(seed: UInt64) -> FuzzReport? {
   }
   return nil
 }
+
+/// Checks the broken version of a text that a seed gives: of three, two are cut off somewhere, and one has
+/// tokens and bytes changed.
+package func fuzzVersion(of text: [UInt8], fileName: String, seed: UInt64) -> FuzzReport? {
+  var random = SeededGenerator(seed: seed)
+  let broken =
+    seed % 3 == 0
+    ? mutated(text, seed: seed) : Array(text[..<random.index(below: max(1, text.count))])
+  do throws(ProgramFailure) {
+    try checkBrokenText(broken, fileName: fileName, lastStage: .simplified)
+    return nil
+  } catch {
+    var shown = String(decoding: broken.suffix(2000), as: UTF8.self)
+    if broken.count > 2000 { shown = "…\(shown)" }
+    return FuzzReport(seed: seed, failure: error, text: "of '\(fileName)':\n\(shown)")
+  }
+}

@@ -1,11 +1,16 @@
 // Broken texts: what the parser must refuse or read, but survive.
 
-import CheckpointCompiler
+package import CheckpointCompiler
 
 /// A text with a few random changes: bytes flipped, tokens dropped, doubled or swapped, the end cut off.
 package func mutated(_ text: String, seed: UInt64) -> [UInt8] {
+  mutated(Array(text.utf8), seed: seed)
+}
+
+/// The same of UTF-8.
+package func mutated(_ text: [UInt8], seed: UInt64) -> [UInt8] {
   var random = SeededGenerator(seed: seed)
-  var bytes = Array(text.utf8)
+  var bytes = text
   for _ in 0..<(1 + random.index(below: 4)) {
     guard bytes.count > 1 else { return bytes }
     let place = random.index(below: bytes.count)
@@ -25,6 +30,7 @@ package func mutated(_ text: String, seed: UInt64) -> [UInt8] {
         "9223372036854775807", "-1", "0", "1e308", "fusion {", "}", "no_grad {", "yield", "return",
         "f32[]", "\"", "%", "[", "(((", "hex \"0g\"", "...", "call @main", "constant", "nan", "/ 0",
         "range(0 - 9223372036854775807, 9223372036854775807)", "i1[1099511627776]",
+        "tensor<1099511627776xi1>", "dense<", "\"stablehlo.while\"(%0) ({", "loc(#loc1)",
       ]
       bytes.replaceSubrange(token, with: Array(words[random.index(below: words.count)].utf8))
     default:
@@ -55,11 +61,13 @@ private func tokenRange(around place: Int, in bytes: [UInt8]) -> Range<Int> {
 /// Compiles a broken text; what is refused must say why and where.
 ///
 /// - Throws: An error without a message, without a place, or of the kind that means a defect.
-package func checkBrokenText(_ text: [UInt8]) throws(ProgramFailure) {
+package func checkBrokenText(
+  _ text: [UInt8], fileName: String = "broken.ir", lastStage: Stage = .kernels
+) throws(ProgramFailure) {
   var sources = SourceMap()
   do throws(CompileError) {
-    let compilation = try Compiler(options: CompileOptions(lastStage: .kernels)).compile(
-      text, fileName: "broken.ir", sources: &sources)
+    let compilation = try Compiler(options: CompileOptions(lastStage: lastStage)).compile(
+      text, fileName: fileName, sources: &sources)
     let printed = Printer.print(compilation.module)
     let problems = compilation.simplified.map { verify($0) } ?? []
     guard problems.isEmpty else {
@@ -71,6 +79,10 @@ package func checkBrokenText(_ text: [UInt8]) throws(ProgramFailure) {
       _ = DiagnosticRenderer(sources: sources).render(list.diagnostics)
       guard !list.diagnostics.isEmpty, list.diagnostics.allSatisfy({ !$0.message.isEmpty }) else {
         throw ProgramFailure(stage: "parse", message: "refused without a reason")
+      }
+      if let placeless = list.diagnostics.first(where: { $0.location.file < 0 }) {
+        throw ProgramFailure(
+          stage: "parse", message: "refused without a place: \(placeless.message)")
       }
     case .budget: throw ProgramFailure(stage: "parse", message: "a budget that nobody asked for")
     case .defect(let message): throw ProgramFailure(stage: "parse", message: message)

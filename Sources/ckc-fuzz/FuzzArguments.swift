@@ -13,7 +13,8 @@ struct FuzzArguments: Sendable {
     case text
   }
 
-  static let usage = "usage: ckc-fuzz --seed S --count N [--jobs J] [--compiled | --text]"
+  static let usage =
+    "usage: ckc-fuzz --seed S --count N [--jobs J] [--compiled | --text [FILE...]]"
 
   var seed: UInt64 = 1
   var count = 100
@@ -21,6 +22,8 @@ struct FuzzArguments: Sendable {
   var mode = Mode.interpreted
   /// Whether this process runs the seeds itself.
   var isWorker = false
+  /// The texts to break, IR or StableHLO, `count` versions of each; random programs where there is none.
+  var files: [String] = []
 
   init(_ words: [String]) throws(TestTextError) {
     var rest = words[...]
@@ -38,14 +41,18 @@ struct FuzzArguments: Sendable {
         case "--count": count = number
         default: jobs = number
         }
-      default: throw TestTextError("unknown argument '\(word)'")
+      case _ where word.hasPrefix("-"): throw TestTextError("unknown argument '\(word)'")
+      default: files.append(word)
       }
+    }
+    guard files.isEmpty || mode == .text else {
+      throw TestTextError("'\(files[0])': files are taken by --text")
     }
   }
 
   /// The arguments that spell this.
   var commandLine: [String] {
     ["--seed", "\(seed)", "--count", "\(count)"] + (mode == .interpreted ? [] : ["--\(mode)"])
-      + (isWorker ? ["--worker"] : [])
+      + (isWorker ? ["--worker"] : []) + files
   }
 }

@@ -1,5 +1,8 @@
-// Random programs through every stage: `ckc-fuzz --seed S --count N [--jobs J] [--compiled | --text]`.
+// Random programs through every stage, and broken texts through the front end:
+// `ckc-fuzz --seed S --count N [--jobs J] [--compiled | --text [FILE...]]`.
 //
+// Texts       `--text` breaks the texts of random programs; with files, it makes `count` broken versions of
+//             each. A worker that breaks files has a limit of time for each version, and one of memory.
 // Method      The seeds are handed out in blocks to processes of this program, so that a trap or a
 //             hang of one is seen as what it is; its block is then run again seed by seed.
 // Output      Every failure with its seed, its stage and a shrunk program. Status 1 if there is one.
@@ -21,7 +24,9 @@ struct Main {
     }
     let failures = arguments.isWorker ? work(arguments) : dispatch(arguments)
     if !arguments.isWorker {
-      print("\(arguments.count) programs from seed \(arguments.seed): \(failures) failures")
+      let what =
+        arguments.files.isEmpty ? "programs" : "versions of \(arguments.files.count) files"
+      print("\(arguments.count) \(what) from seed \(arguments.seed): \(failures) failures")
     }
     exit(failures == 0 ? 0 : 1)
   }
@@ -33,7 +38,8 @@ struct Main {
     let seeds = arguments.seed..<arguments.seed + UInt64(arguments.count)
     var reports: [FuzzReport] = []
     switch arguments.mode {
-    case .text: reports = seeds.compactMap { fuzzText(seed: $0) }
+    case .text where arguments.files.isEmpty: reports = seeds.compactMap { fuzzText(seed: $0) }
+    case .text: reports = arguments.files.flatMap { breakFile($0, seeds: seeds) }
     case .interpreted: reports = seeds.compactMap { fuzz(seed: $0) }
     case .compiled:
       do throws(ToolchainError) {
@@ -47,16 +53,37 @@ struct Main {
     return reports.count
   }
 
+  /// Compiles the broken versions of a file, one for each seed.
+  private static func breakFile(_ path: String, seeds: Range<UInt64>) -> [FuzzReport] {
+    guard let text = FileManager.default.contents(atPath: path) else {
+      print("seed \(seeds.lowerBound): cannot read '\(path)'")
+      exit(4)
+    }
+    var limit = rlimit(rlim_cur: versionBytesMax, rlim_max: versionBytesMax)
+    setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+    return seeds.compactMap { seed in
+      alarm(versionSecondsMax)
+      return fuzzVersion(of: Array(text), fileName: path, seed: seed)
+    }
+  }
+
+  /// What one broken version of a file may take.
+  private static let versionSecondsMax: UInt32 = 60
+  private static let versionBytesMax: rlim_t = 4 << 30
+
   /// Runs all seeds in other processes, several at a time.
   private static func dispatch(_ arguments: FuzzArguments) -> Int {
     let blockSize = 50
     var blocks: [FuzzArguments] = []
-    for start in stride(from: 0, to: arguments.count, by: blockSize) {
-      var block = arguments
-      block.seed += UInt64(start)
-      block.count = min(blockSize, arguments.count - start)
-      block.isWorker = true
-      blocks.append(block)
+    for files in arguments.files.isEmpty ? [[]] : arguments.files.map({ [$0] }) {
+      for start in stride(from: 0, to: arguments.count, by: blockSize) {
+        var block = arguments
+        block.seed += UInt64(start)
+        block.count = min(blockSize, arguments.count - start)
+        block.files = files
+        block.isWorker = true
+        blocks.append(block)
+      }
     }
     let queue = WorkQueue(blocks)
     let group = DispatchGroup()
@@ -82,7 +109,8 @@ struct Main {
         return output.split(separator: "\n").count { $0.hasPrefix("seed ") }
       case .exited, .signalled:
         guard block.count > 1 else {
-          print("seed \(block.seed) ends the process: \(result.status)\n\(output)\n")
+          let file = block.files.first.map { " of '\($0)'" } ?? ""
+          print("seed \(block.seed)\(file) ends the process: \(result.status)\n\(output)\n")
           return 1
         }
         return (0..<block.count).reduce(0) { count, offset in

@@ -230,19 +230,23 @@ public struct Function: Sendable {
 /// Functions that call each other, and the one that is compiled.
 public struct Module: Sendable {
   /// The functions; a callee stands before its callers.
-  public internal(set) var functions: [Function]
+  public let functions: [Function]
   /// The name of the function that is compiled.
   public internal(set) var entryName: String
+  /// Where the function of a name stands among `functions`; of equal names, the first.
+  private let places: [String: Int]
 
   /// A module of the given functions.
   public init(functions: [Function], entryName: String) {
     self.functions = functions
     self.entryName = entryName
+    places = Dictionary(
+      functions.indices.map { (functions[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The function that is compiled.
   public var entry: Function { self[entryName]! }
 
   /// The function of that name.
-  public subscript(name: String) -> Function? { functions.first { $0.name == name } }
+  public subscript(name: String) -> Function? { places[name].map { functions[$0] } }
 }

@@ -101,7 +101,7 @@ struct MLIRParser {
   /// A function, or another op of a module.
   private mutating func moduleOp() throws(Diagnostic) {
     if scanner.accept(word: "func.func") || scanner.accept(word: "func") {
-      module.functions.append(try function())
+      module.append(try function())
       return
     }
     let op = try operation()
@@ -141,7 +141,7 @@ struct MLIRParser {
         if case .record(let attributes) = entry { function.results[index].attributes = attributes }
       }
     }
-    module.functions.append(function)
+    module.append(function)
   }
 
   // MARK: Functions

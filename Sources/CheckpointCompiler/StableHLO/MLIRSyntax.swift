@@ -14,7 +14,9 @@ public struct MLIRModule: Sendable {
   /// What stands behind `attributes`.
   public internal(set) var attributes: [MLIRNamedAttribute] = []
   /// The functions in order.
-  public internal(set) var functions: [MLIRFunction] = []
+  public private(set) var functions: [MLIRFunction] = []
+  /// Where the function of a name stands among them; of equal names, the first.
+  private var functionPlaces: [String: Int] = [:]
   /// The ops of the module that are no functions, such as a device mesh.
   public internal(set) var otherOps: [MLIROperation] = []
   /// The blobs of the tail `{-# dialect_resources … #-}`: the place of the hexadecimal digits.
@@ -27,7 +29,15 @@ public struct MLIRModule: Sendable {
   var file: Int32 = 0
 
   /// The function of that name.
-  public subscript(name: String) -> MLIRFunction? { functions.first { $0.name == name } }
+  public subscript(name: String) -> MLIRFunction? {
+    functionPlaces[name].map { functions[$0] }
+  }
+
+  /// Adds a function behind the others.
+  mutating func append(_ function: MLIRFunction) {
+    if functionPlaces[function.name] == nil { functionPlaces[function.name] = functions.count }
+    functions.append(function)
+  }
 }
 
 /// A function as written.

@@ -272,6 +272,9 @@ struct StableHLOFunctionImporter {
     }
     if let result = try importMovement(op, operands, types[0], called) { return [result] }
     if let result = try importStructured(op, operands, types[0], called) { return [result] }
+    if op.name == "stablehlo.triangular_solve" {
+      return [try importTriangularSolve(op, operands, types[0], called)]
+    }
     throw Diagnostic("'\(op.name)' is not supported", at: op.location)
   }
 

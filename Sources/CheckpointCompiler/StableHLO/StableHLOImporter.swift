@@ -10,6 +10,7 @@ final class StableHLOImporter {
   /// The names in the IR of the functions of the text that are called.
   private var importedNames: [String: String] = [:]
   private var usedNames: Set<String>
+  private var nameUses: [String: Int] = [:]
   /// The functions that are called and not imported yet.
   private var waiting: [MLIRFunction] = []
   private var sortFunctions: [String: String] = [:]
@@ -32,10 +33,10 @@ final class StableHLOImporter {
   func freshFunctionName(_ base: String) -> String {
     let base = base.isEmpty ? "function" : base
     var candidate = base
-    var number = 1
     while !usedNames.insert(candidate).inserted {
-      candidate = "\(base).\(number)"
-      number += 1
+      // Counting goes on where it stopped: a function may have thousands of loops.
+      nameUses[base, default: 0] += 1
+      candidate = "\(base).\(nameUses[base]!)"
     }
     return candidate
   }

@@ -9,20 +9,25 @@ extension StableHLOFunctionImporter {
   static func captures(of regions: [MLIRRegion]) -> [MLIRValue] {
     var found: [MLIRValue] = []
     var seen: Set<Key> = []
-    func visit(_ region: MLIRRegion, _ outer: Set<String>) {
-      var defined = outer
-      for argument in region.arguments { defined.insert(argument.name) }
+    var defined: Set<String> = []
+    func visit(_ region: MLIRRegion) {
+      var names: [String] = []
+      func define(_ name: String) {
+        if defined.insert(name).inserted { names.append(name) }
+      }
+      for argument in region.arguments { define(argument.name) }
       for op in region.body {
         for operand in op.operands where !defined.contains(operand.name) {
           if seen.insert(Key(name: operand.name, index: operand.index)).inserted {
             found.append(operand)
           }
         }
-        for inner in op.regions { visit(inner, defined) }
-        for result in op.results { defined.insert(result.name) }
+        for inner in op.regions { visit(inner) }
+        for result in op.results { define(result.name) }
       }
+      defined.subtract(names)
     }
-    for region in regions { visit(region, []) }
+    for region in regions { visit(region) }
     return found
   }
 

@@ -27,6 +27,7 @@ struct StableHLOSupport {
     "stablehlo.convolution": nil, "stablehlo.gather": nil, "stablehlo.dynamic_gather": nil,
     "stablehlo.dynamic_slice": "dynamic_slice",
     "stablehlo.dynamic_update_slice": "dynamic_update_slice",
+    "stablehlo.triangular_solve": "while",
     "stablehlo.compare": nil, "stablehlo.select": nil, "stablehlo.clamp": nil,
     "stablehlo.reduce_precision": "reduce_precision",
     "stablehlo.bitcast_convert": "bitcast_convert", "chlo.square": nil, "chlo.conj": nil,
