@@ -33,7 +33,56 @@ extension GradientTests {
           body: "%y = reduce_precision %x {exponent_bits = 11, mantissa_bits = 52}", shape: [5])
       ]
     ),
+    (
+      .reduceWindowWith,
+      [
+        GradientCase(
+          arguments: "param %x: f32[2,5]",
+          body: """
+            %low = constant -inf : f32
+            %y = reduce_window_with %x, %low {function = @soft, window = [1, 5], low = [0, 4]}
+            """, shape: [2, 5], functions: softMaximum),
+        GradientCase(
+          arguments: "param %x: f32[6,2]",
+          body: """
+            %low = constant -inf : f32
+            %y = reduce_window_with %x, %low {function = @soft, window = [6, 1], high = [5, 0]}
+            """, shape: [6, 2], functions: softMaximum),
+        // The recurrence h = a h + b; its order matters.
+        GradientCase(
+          arguments: "param %a: f32[7], param %b: f32[7]",
+          body: """
+            %one = constant 1.0 : f32
+            %zero = constant 0.0 : f32
+            %p, %y = reduce_window_with %a, %b, %one, %zero {function = @affine, window = [7], low = [6]}
+            """, shape: [7],
+          functions: """
+            func @affine(%a: f32, %b: f32, %c: f32, %d: f32) -> (f32, f32) {
+              %p = multiply %c, %a
+              %s = multiply %c, %b
+              %q = add %s, %d
+              return %p, %q
+            }
+            """),
+      ]
+    ),
   ]
+
+  /// The logarithm of the sum of two exponentials.
+  private static let softMaximum = """
+    func @soft(%a: f32, %b: f32) -> f32 {
+      %m = maximum %a, %b
+      %d = subtract %a, %b
+      %n = abs %d
+      %g = negate %n
+      %e = exponential %g
+      %one = constant 1.0 : f32
+      %s = add %e, %one
+      %l = log %s
+      %r = add %m, %l
+      return %r
+    }
+    """
 
   /// Layers of special functions.
   static let specialLayers: [GradientCase] = [

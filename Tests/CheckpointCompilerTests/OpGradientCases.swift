@@ -464,6 +464,17 @@ extension GradientTests {
           arguments: "param %x: f32[6,5]",
           body: "%y = reduce_window %x {kind = min, window = [2, 3], strides = [1, 2]}",
           shape: [5, 2]),
+        GradientCase(
+          arguments: "param %x: f32[6,2]",
+          body: "%y = reduce_window %x {kind = mul, window = [6, 1], low = [5, 0]}",
+          shape: [6, 2]),
+        GradientCase(
+          arguments: "param %w: f32[5]",
+          body: """
+            %c = constant [1.0, 0.0, -2.0, 0.0, 3.0] : f32[5]
+            %x = multiply %w, %c
+            %y = reduce_window %x {kind = mul, window = [5], high = [4]}
+            """, shape: [5]),
       ]
     ),
     (
@@ -576,6 +587,30 @@ extension GradientTests {
             %i = constant [[0, 1], [2, 2], [3, 3]] : i64[3,2]
             %y = scatter %x, %i, %u {kind = set, update_window_dims = [0, 2], scatter_dims = [0, 1], index_vector_dim = 1}
             """, shape: [4, 5]),
+        GradientCase(
+          arguments: "param %x: f32[4,3], param %u: f32[5,3]",
+          body: """
+            %i = constant [2, 0, 2, 9, -1] : i32[5]
+            %y = scatter %x, %i, %u {kind = max, update_window_dims = [1], inserted_window_dims = [0], scatter_dims = [0], index_vector_dim = 1}
+            """, shape: [4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,3], %u: f32[5,3]",
+          body: """
+            %i = constant [2, 0, 2, 9, -1] : i32[5]
+            %y = scatter %x, %i, %u {kind = mul, update_window_dims = [1], inserted_window_dims = [0], scatter_dims = [0], index_vector_dim = 1}
+            """, shape: [4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[4,3], param %u: f32[1,3]",
+          body: """
+            %i = constant [2] : i32[1]
+            %y = scatter %x, %i, %u {kind = mul, update_window_dims = [1], inserted_window_dims = [0], scatter_dims = [0], index_vector_dim = 1}
+            """, shape: [4, 3]),
+        GradientCase(
+          arguments: "param %x: f32[2,4], param %u: f32[3,2,2]",
+          body: """
+            %i = constant [[0, 1], [3, 2], [0, 0]] : i64[3,2]
+            %y = scatter %x, %i, %u {kind = min, update_window_dims = [2], scatter_dims = [1], index_vector_dim = 2, operand_batch_dims = [0], indices_batch_dims = [1]}
+            """, shape: [2, 4]),
       ]
     ),
   ]

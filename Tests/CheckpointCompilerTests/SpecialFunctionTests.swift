@@ -93,7 +93,7 @@ private struct SpecialValue: Sendable, CustomTestStringConvertible {
     let infinite = tensor(.f32, [.infinity, -.infinity, 0, -3])
     #expect(try value("lgamma", [infinite]).floats == [.infinity, .infinity, .infinity, .infinity])
     let poles = try value("digamma", [tensor(.f32, [0, -2, .nan, 1e30])]).floats
-    #expect(poles[0] == -.infinity && poles[1].isNaN && poles[2].isNaN && poles[3].isFinite)
+    #expect(poles[0].isNaN && poles[1].isNaN && poles[2].isNaN && poles[3].isFinite)
     let ends = try value("erf_inv", [tensor(.f32, [1, -1, 0, 1.5])]).floats
     #expect(ends[0] == .infinity && ends[1] == -.infinity && ends[2] == 0 && ends[3].isNaN)
     #expect(try value("bessel_i1e", [tensor(.f32, [0, 1e30])]).floats[0] == 0)

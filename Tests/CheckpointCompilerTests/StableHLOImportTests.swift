@@ -157,6 +157,20 @@ import Testing
           + "dim_numbers = \"b01f_01io->b01f\"} : f32[1,4,3,4]"), "\(found)")
   }
 
+  /// A product of truth values counts where both are true, and asks whether there is such a place.
+  @Test func truthValuesAreContracted() {
+    let found = StableHLOSamples.ops(
+      """
+          %r = stablehlo.dot_general %arg0, %arg0, contracting_dims = [1] x [1] : (tensor<2x3xi1>, tensor<2x3xi1>) -> tensor<2x2xi1>
+      """, argument: "tensor<2x3xi1>", result: "tensor<2x2xi1>")
+    #expect(
+      found.contains { $0.hasSuffix("{lhs_contract = [1], rhs_contract = [1]} : i32[2,2]") },
+      "\(found)")
+    #expect(
+      found.contains { $0.hasPrefix("%r = compare ") && $0.contains("{direction = ne}") },
+      "\(found)")
+  }
+
   /// The checks of a test program become results.
   @Test func checksBecomeResults() throws {
     let text = StableHLOSamples.function(

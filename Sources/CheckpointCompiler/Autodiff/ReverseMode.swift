@@ -39,7 +39,8 @@ func differentiated(
 ) throws(DiagnosticList) -> Function {
   let entry = module.entry
   if entry.isTrainingStep { return entry }
-  let forward = inlined(entry, in: module, scope: .beforeDifferentiation).preparingLoops()
+  let forward = inlined(entry, in: module, scope: .beforeDifferentiation)
+    .preparingLoops().expandingScans()
   let loss = try scalarLoss(of: forward)
   try checkRegions(of: forward)
   var walk = ReverseWalk(forward, module, residuals)

@@ -153,13 +153,11 @@ extension Prelude {
       %cotangent = cotangent_of_turns %x
       %reflected = subtract %direct, %cotangent
       %value = select %is_low, %reflected, %direct
-      %is_zero = compare %x, 0.0 {direction = eq}
       %whole = floor %x
       %is_whole = compare %x, %whole {direction = eq}
-      %is_negative = compare %x, 0.0 {direction = lt}
-      %is_pole = and %is_whole, %is_negative
-      %at_zero = select %is_zero, -inf, %value
-      %y = select %is_pole, nan, %at_zero
+      %is_not_positive = compare %x, 0.0 {direction = le}
+      %is_pole = and %is_whole, %is_not_positive
+      %y = select %is_pole, nan, %value
       return %y
     }
 

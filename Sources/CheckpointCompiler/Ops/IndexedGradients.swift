@@ -57,8 +57,52 @@ private func indexLimits(
       gradients[2] = g.keep(windows, where: isLast)
     }
     return gradients
+  case "max", "min": return gradientOfExtremeScatter(&g)
+  case "mul": return gradientOfProductScatter(&g)
   default: return g.refuse("'scatter' with kind = \(kind) has no gradient")
   }
+}
+
+/// Each element's gradient is multiplied as the element was. An update gets that of the element it met,
+/// where there is but one window: of several, the other factors are not known.
+private func gradientOfProductScatter(_ g: inout GradientContext) -> [ValueID?] {
+  var gradients: [ValueID?] = [nil, nil, nil]
+  if g.needed[0] { gradients[0] = g.emit(.scatter, [g.dy, g[1], g[2]], g.attributes) }
+  if g.needed[2] {
+    let updates = g.type(of: g[2]).shape
+    let windows = ScatterDimensions(g.attributes).batchDims(rank: updates.count)
+    guard windows.allSatisfy({ updates[$0] == 1 }) else {
+      return g.refuse("'scatter' with kind = mul has no gradient for several windows of updates")
+    }
+    let slope = g.multiply(g.dy, g[0])
+    let met = gatherUpdates(&g, slope)
+    let inside = insideMask(&g)
+    gradients[2] = g.keep(met, where: inside)
+  }
+  return gradients
+}
+
+/// What became the extreme at a place, the element or an update, gets the gradient; equal ones share it.
+private func gradientOfExtremeScatter(_ g: inout GradientContext) -> [ValueID?] {
+  let arrived = gatherUpdates(&g, g.y)
+  let inside = insideMask(&g)
+  let isEqual = g.compare(g[2], .eq, arrived)
+  let isUpdate = g.emit(.and, [isEqual, inside])
+  let isOld = g.compare(g[0], .eq, g.y)
+  let (one, oneUpdate) = (g.constant(1, like: g[0]), g.constant(1, like: g[2]))
+  let old = g.keep(one, where: isOld)
+  let updates = g.keep(oneUpdate, where: isUpdate)
+  var attributes = g.attributes
+  attributes[.kind] = .symbol("add")
+  let count = g.emit(.scatter, [old, g[1], updates], attributes)
+  let share = g.divide(g.dy, count)
+  var gradients: [ValueID?] = [nil, nil, nil]
+  if g.needed[0] { gradients[0] = g.keep(share, where: isOld) }
+  if g.needed[2] {
+    let windows = gatherUpdates(&g, share)
+    gradients[2] = g.keep(windows, where: isUpdate)
+  }
+  return gradients
 }
 
 /// The windows of `source`, of the type of the operand, that the updates went to.

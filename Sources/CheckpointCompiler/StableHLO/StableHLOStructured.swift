@@ -8,6 +8,9 @@ extension StableHLOFunctionImporter {
     let place = op.location
     func ints(_ values: [Int]) -> SyntaxExpression { .ints(values, at: place) }
     switch op.name {
+    case "stablehlo.dot_general",
+      "stablehlo.dot" where type.dtype == .i1:
+      return try importTruthContraction(op, operands, type, called)
     case "stablehlo.dot_general":
       guard let numbers = op["dot_dimension_numbers"] else {
         throw missing("dot_dimension_numbers", of: op)
@@ -65,6 +68,21 @@ extension StableHLOFunctionImporter {
         "dynamic_update_slice", operands, type: type, called: called, at: place)
     default: return nil
     }
+  }
+
+  /// A contraction of truth values: whether a product of them is true anywhere.
+  private mutating func importTruthContraction(
+    _ op: MLIROperation, _ operands: [ImportedValue], _ type: TensorType, _ called: String
+  ) throws(Diagnostic) -> ImportedValue? {
+    let numbers = operands.map {
+      appendOne("convert", [$0], type: $0.type.with(.i32), at: op.location)
+    }
+    guard let count = try importStructured(op, numbers, type.with(.i32), "") else { return nil }
+    let zero = appendConstant(
+      .splat(DType.i32.encode(0)), type: count.type, at: op.location)
+    return appendOne(
+      "compare", [count, zero], [("direction", .word("ne", at: op.location))], type: type,
+      called: called, at: op.location)
   }
 
   /// Lists as attributes; an empty one is left out unless the op needs it.
