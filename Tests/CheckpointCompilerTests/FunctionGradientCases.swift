@@ -72,7 +72,9 @@ extension GradientTests {
   private static let softMaximum = """
     func @soft(%a: f32, %b: f32) -> f32 {
       %m = maximum %a, %b
-      %d = subtract %a, %b
+      %difference = subtract %a, %b
+      %same = compare %a, %b {direction = eq}
+      %d = select %same, 0.0, %difference
       %n = abs %d
       %g = negate %n
       %e = exponential %g

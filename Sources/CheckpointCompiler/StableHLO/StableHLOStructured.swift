@@ -8,7 +8,7 @@ extension StableHLOFunctionImporter {
     let place = op.location
     func ints(_ values: [Int]) -> SyntaxExpression { .ints(values, at: place) }
     switch op.name {
-    case "stablehlo.dot_general",
+    case "stablehlo.dot_general" where type.dtype == .i1,
       "stablehlo.dot" where type.dtype == .i1:
       return try importTruthContraction(op, operands, type, called)
     case "stablehlo.dot_general":
