@@ -290,9 +290,11 @@ public struct Compiler: Sendable {
 }
 
 extension Function {
-  /// Whether the order of its ops is a plan: it holds `no_grad` or `recompute` regions.
+  /// Whether the order of its ops is a plan: it or a callee holds `no_grad` or `recompute` regions.
   public var isPlanned: Bool {
-    ops.elements.contains { $0.opcode == .noGrad || $0.opcode == .recompute }
+    (callees + [self]).contains { function in
+      function.ops.elements.contains { $0.opcode == .noGrad || $0.opcode == .recompute }
+    }
   }
 }
 

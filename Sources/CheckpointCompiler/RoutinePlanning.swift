@@ -110,9 +110,12 @@ extension Function {
     var others: Set<String> = []
     for function in callees + [self] {
       for op in function.ops.elements {
-        let body = op.opcode == .while ? op.attributes.function(.body) : nil
-        if let body { bodies.insert(body) }
-        others.formUnion(op.attributes.functionNames.filter { $0 != body })
+        var attributes = op.attributes
+        if op.opcode == .while, let body = attributes.function(.body) {
+          bodies.insert(body)
+          attributes[.body] = nil
+        }
+        others.formUnion(attributes.functionNames)
       }
     }
     guard !bodies.isEmpty || !others.isEmpty else { return self }

@@ -33,10 +33,11 @@ extension Function {
 }
 
 extension FunctionBuilder {
-  /// An integer in every element of a type.
+  /// An integer in every element of a type; of one that the dtype lacks, its lowest bits.
   mutating func number(_ value: Int, _ type: TensorType) -> ValueID {
-    emit(
-      .constant, [], [.value: .constant(.splat(type.dtype.encode(integer: value)!))], type: type)
+    let wrapped = (0..<type.dtype.byteCount).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    let bytes = type.dtype.encode(integer: value) ?? wrapped
+    return emit(.constant, [], [.value: .constant(.splat(bytes))], type: type)
   }
 
   /// A scalar and one more.

@@ -26,11 +26,8 @@
 private func comparatorIgnoringAnother(
   _ name: String, _ dtype: DType, _ g: inout GradientContext
 ) -> String {
-  let extended = "\(name).\(dtype.name)"
-  guard g.builder.function.callee(extended) == nil,
-    let comparator = g.builder.function.callee(name)
-  else { return extended }
-  var builder = FunctionBuilder(name: extended)
+  let comparator = g.builder.function.callee(name)!
+  var builder = FunctionBuilder(name: "\(name).\(dtype.name)")
   var map = ValueMap(for: comparator)
   builder.cloneArguments(of: comparator, into: &map)
   for argument in ["a", "b"] {
@@ -39,8 +36,13 @@ private func comparatorIgnoringAnother(
   for op in comparator.blocks[comparator.body].ops.dropLast() {
     builder.clone(op, of: comparator, map: &map)
   }
-  g.builder.addCallee(
-    builder.finish(
-      returning: comparator.returnedValues.map { map[$0]! }, as: comparator.results))
-  return extended
+  var extended = builder.finish(
+    returning: comparator.returnedValues.map { map[$0]! }, as: comparator.results)
+  while let other = g.builder.function.callee(extended.name) {
+    // It was made for another sort, or is a function of the text that happens to have the name.
+    if Printer.print(other) == Printer.print(extended) { return extended.name }
+    extended.name += "_"
+  }
+  g.builder.addCallee(extended)
+  return extended.name
 }

@@ -149,9 +149,9 @@ private func trips(
     return limit == high ? nil : upwards(start, step, below: limit + 1, top: high)
   case "gt", "ge":
     // Negation of the least number would overflow.
-    guard start > Int.min, step > Int.min, limit > Int.min + 1, low > Int.min else { return nil }
+    guard start > Int.min, step > Int.min, limit > Int.min + 1 else { return nil }
     return upwards(
-      -start, -step, below: -limit + (direction == "ge" ? 1 : 0), top: -low)
+      -start, -step, below: -limit + (direction == "ge" ? 1 : 0), top: -max(low, -Int.max))
   case "ne":
     if start == limit { return 0 }
     let (distance, overflow) = limit.subtractingReportingOverflow(start)

@@ -93,8 +93,14 @@ extension StableHLOFunctionImporter {
     }
     let place = op.location
     var attributes = [("direction", SyntaxExpression.word(direction, at: place))]
-    if op["compare_type"]?.word == "TOTALORDER" {
-      attributes.append(("order", .word("total", at: place)))
+    let dtype = operands.first?.type.dtype ?? .i1
+    switch op["compare_type"]?.word {
+    case "TOTALORDER": attributes.append(("order", .word("total", at: place)))
+    case "SIGNED" where !dtype.isInteger || dtype.isUnsigned,
+      "UNSIGNED" where dtype.isFloatingPoint || !dtype.isUnsigned,
+      "FLOAT" where !dtype.isFloatingPoint:
+      throw Diagnostic("'compare' of \(dtype.name) does not compare as that", at: place)
+    default: break
     }
     return appendOne("compare", operands, attributes, type: type, called: called, at: place)
   }

@@ -46,7 +46,7 @@ struct StableHLOEntry {
           "%\(argument.name) is donated to result \(result) of \(results.count)",
           at: argument.location)
       }
-      makeState(index, result, &results)
+      try makeState(index, result, &results)
     }
     try assignGiven(roles, names, &results)
     syntax.results = results
@@ -54,9 +54,16 @@ struct StableHLOEntry {
 
   private mutating func makeState(
     _ argument: Int, _ result: Int, _ results: inout [SyntaxResult]
-  ) {
-    syntax.arguments[argument].role = .state
+  ) throws(Diagnostic) {
     let name = syntax.arguments[argument].name
+    if syntax.arguments[argument].role == .state {
+      throw error("two results are the next value of %\(name.text), one of them result \(result)")
+    }
+    if case .update(let other) = results[result].role {
+      throw error(
+        "result \(result) is the next value of %\(other.text) and cannot be that of %\(name.text)")
+    }
+    syntax.arguments[argument].role = .state
     results[result].role = .update(name)
     // Both would be found under one name; without one of its own, the result is called `name.new`.
     if results[result].name?.text == name.text { results[result].name = nil }
@@ -83,11 +90,15 @@ struct StableHLOEntry {
             "the state %\(arguments[argument]) has another type than result \(result), its next value"
           )
         }
-        makeState(argument, result, &results)
+        try makeState(argument, result, &results)
       }
     }
     for word in roles.parameters {
       for argument in try positions(of: word, among: arguments, "argument") {
+        guard syntax.arguments[argument].role != .state else {
+          throw error(
+            "%\(arguments[argument]) is a state, donated or given, and cannot be a parameter")
+        }
         syntax.arguments[argument].role = .parameter
       }
     }
@@ -104,6 +115,9 @@ struct StableHLOEntry {
     let type = returned[found[0]].type
     guard type.shape.isEmpty, type.dtype.isFloatingPoint else {
       throw error("the loss is a floating-point scalar, and result \(found[0]) is \(type)")
+    }
+    if case .update(let name) = results[found[0]].role {
+      throw error("result \(found[0]) is the next value of %\(name.text) and cannot be the loss")
     }
     results[found[0]].role = .loss
   }

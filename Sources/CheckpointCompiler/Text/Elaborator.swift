@@ -375,7 +375,7 @@ func elaborated(
       let module = Module(functions: elaborator.functions, entryName: chosen).reachable()
       let errors = module.functions.flatMap { verify($0, in: module) }
       guard errors.isEmpty else { throw DiagnosticList(errors) }
-      if let error = module.tooManyInlinedOps() { throw DiagnosticList([error]) }
+      if let error = module.sizeError() { throw DiagnosticList([error]) }
       return module
     }
     let known =
