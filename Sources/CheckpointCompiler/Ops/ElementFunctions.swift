@@ -82,11 +82,8 @@ extension OpDefinition {
     category: .window, operands: [OperandSpec("x", .any), OperandSpec("init", .any)],
     isVariadic: true,
     attributes: [
-      AttributeSpec(.function, .function), AttributeSpec(.window, .ints),
-      AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
-      AttributeSpec(.high, .ints, .fill(0)), AttributeSpec(.baseDilation, .ints, .fill(1)),
-      AttributeSpec(.windowDilation, .ints, .fill(1)),
-    ],
+      AttributeSpec(.function, .function)
+    ] + windowAttributes,
     constraints: [
       "There are tensors of one shape, then a scalar of the dtype of each.",
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",

@@ -66,6 +66,13 @@ public struct PoolingWindow: Hashable, Sendable {
 }
 
 extension OpDefinition {
+  /// How a window slides; the attributes of `PoolingWindow`.
+  static let windowAttributes = [
+    AttributeSpec(.window, .ints), AttributeSpec(.strides, .ints, .fill(1)),
+    AttributeSpec(.low, .ints, .fill(0)), AttributeSpec(.high, .ints, .fill(0)),
+    AttributeSpec(.baseDilation, .ints, .fill(1)), AttributeSpec(.windowDilation, .ints, .fill(1)),
+  ]
+
   static let reduceWindow = OpDefinition(
     name: "reduce_window",
     summary: "Combines the elements under each place of a sliding window, starting from the "
@@ -74,11 +81,8 @@ extension OpDefinition {
       + "to the last one, in the opposite order, so that each result continues its neighbour.",
     category: .window, operands: [OperandSpec("x", .any)],
     attributes: [
-      AttributeSpec(.kind, .symbol(combinerKinds)), AttributeSpec(.window, .ints),
-      AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
-      AttributeSpec(.high, .ints, .fill(0)), AttributeSpec(.baseDilation, .ints, .fill(1)),
-      AttributeSpec(.windowDilation, .ints, .fill(1)),
-    ],
+      AttributeSpec(.kind, .symbol(combinerKinds))
+    ] + windowAttributes,
     constraints: [
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
       "`and`, `or` and `xor` take integers and `i1`; the others take all dtypes.",
@@ -102,11 +106,8 @@ extension OpDefinition {
       + "largest (`ge`) or smallest (`le`) element; other places are 0.",
     category: .window, operands: [OperandSpec("x", .any), OperandSpec("source", .any)],
     attributes: [
-      AttributeSpec(.direction, .symbol(["ge", "le"])), AttributeSpec(.window, .ints),
-      AttributeSpec(.strides, .ints, .fill(1)), AttributeSpec(.low, .ints, .fill(0)),
-      AttributeSpec(.high, .ints, .fill(0)), AttributeSpec(.baseDilation, .ints, .fill(1)),
-      AttributeSpec(.windowDilation, .ints, .fill(1)),
-    ],
+      AttributeSpec(.direction, .symbol(["ge", "le"]))
+    ] + windowAttributes,
     constraints: [
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
       "`source` has the dtype of `x` and an element for every window.",
