@@ -2,7 +2,7 @@
 //
 // Why apart   The functions of contractions may fuse multiply-adds; elementwise ops must not, or a value
 //             would have other bits than in a kernel of its own. So the epilogue is a function that is
-//             compiled as kernels of loops are.
+//             compiled as kernels of loops are, and never inlined.
 // Places      `at` has the place of every row of the tile, for the result and for every operand that
 //             moves by other strides. They are found once per panel of rows.
 
@@ -54,7 +54,7 @@ struct CEpilogue {
     _ name: String, type: String, strides: [Int], width: String, rowStep: String,
     readsTotals: Bool
   ) -> String {
-    var text = "static void \(name)_finish(\n"
+    var text = "CKC_KERNEL \(name)_finish(\n"
     text += "  ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t from,"
     if !readsTotals { text += " const \(type) *CKC_RESTRICT sums, ptrdiff_t stride," }
     text += "\n  const ptrdiff_t *CKC_RESTRICT at,\n  "
@@ -141,7 +141,7 @@ extension CPart {
   /// Lines that find the places of a panel of rows.
   func rowPlaces(_ epilogue: CEpilogue, indent: String) -> String {
     """
-    \(indent)ptrdiff_t at[\(epilogue.placeCount) * \(CPart.packedRowStep)];
+    \(indent)ptrdiff_t at[\(epilogue.placeCount) * \(CPart.packedRowStep)] = {0};
     \(indent)\(name)_places(m, rows, \(starts.joined(separator: ", ")), at);
 
     """
