@@ -153,9 +153,7 @@ struct Grouping {
     joinReductions()
   }
 
-  func isContraction(_ op: OpID) -> Bool {
-    function.ops[op].opcode.definition.category == .contraction
-  }
+  func isContraction(_ op: OpID) -> Bool { function.ops[op].opcode.isSumOfProducts }
 
   /// Whether an op reads its operands from memory, also within a group.
   func readsMemory(_ op: OpID) -> Bool {
