@@ -129,7 +129,8 @@ extension Contraction.Part {
     let columnsMax = 256
     let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
     let columnBlock = rounded(pieces(columnCount, of: columnPieces), to: wide)
-    let rowBlock = accumulates ? min(rowCount, 12 * tall) : rowCount
+    // Columns are packed anew for every block of rows: the more rows, the less often.
+    let rowBlock = accumulates ? min(rowCount, (sumsWait ? 36 : 12) * tall) : rowCount
 
     let rowPanels = pieces(rowBlock, of: tall)
     let columnTiles = columnBlock / wide
