@@ -156,10 +156,10 @@ struct CProgramPrinter {
     for (number, function) in program.functions.enumerated() {
       kernels += kernel(function, number, &uses) + "\n"
     }
-    let contracted = Set(
-      program.functions.compactMap { function in
-        if case .contraction(let contraction) = function.body { contraction.dtypes } else { nil }
-      })
+    let contractions = program.functions.compactMap { function in
+      if case .contraction(let contraction) = function.body { contraction } else { nil }
+    }
+    let contracted = Set(contractions.map(\.dtypes))
     for dtype in [DType.bf16, .f16] {
       if contracted.contains(where: { $0.first == dtype || $0.second == dtype }) {
         uses.insert("ckc_\(dtype.name)_to_f32")
@@ -174,7 +174,7 @@ struct CProgramPrinter {
     let sorts = program.functions.contains {
       if case .sort = $0.body { true } else { false }
     }
-    if !contracted.isEmpty || sorts { out += CGemmSource.source(for: contracted) + "\n\n" }
+    if !contracted.isEmpty || sorts { out += CGemmSource.source(for: contractions) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }
     return out + kernels + macros() + routines() + step()
   }
