@@ -33,7 +33,8 @@ struct Blocking: Sendable, Hashable {
   /// The columns and rows of a block.
   var columns: Int
   var rows: Int
-  /// Whether sums over several blocks of the depth are in scratch rather than in the result.
+  /// Whether sums over several blocks of the depth are in scratch: the result is narrower, or cannot
+  /// hold them before the epilogue has read it.
   var accumulates: Bool
   /// How many threads take part.
   var threads: Int
@@ -108,7 +109,7 @@ extension Contraction.Part {
     let isBlocked = depth < depthCount
     var common = Blocking(
       layout: rowSide.isAlong ? .along : .across, depth: depth, columns: columnCount, rows: rowCount,
-      accumulates: dtypes.sum != dtypes.result && isBlocked,
+      accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: rowCount <= Self.rowsInPlaceMax && dtypes.of(columnOperand) == dtypes.sum
         && columnsAreInPlace)

@@ -18,9 +18,13 @@ extension CPart {
     if packsColumns(blocking) {
       text += PackedSide(part, part.columnOperand).table("\(name)_columns")
     }
-    return text + places("row_places", part.rows, count: "CKC_GEMM_ROWS")
-      + places("column_places", part.columns, count: nil)
-      + body(blocking)
+    if let epilogue {
+      text += finish(blocking, epilogue) + placesOfRows()
+    } else {
+      text += places("row_places", part.resultRows, count: "CKC_GEMM_ROWS")
+      text += places("column_places", part.resultColumns, count: nil)
+    }
+    return text + body(blocking)
   }
 
   private func packsColumns(_ blocking: Blocking) -> Bool {
@@ -98,6 +102,7 @@ extension CPart {
     text += "      const ptrdiff_t ao = \(start(part.firstBase) { $0.first });\n"
     text += "      const ptrdiff_t bo = \(start(part.secondBase) { $0.second });\n"
     text += "      const ptrdiff_t oo = \(start(part.outBase) { $0.out });\n"
+    text += extraStarts(part.groups, "g", indent: "      ")
     text += """
             for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
             for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
@@ -212,7 +217,8 @@ extension CPart {
 
   /// What is found once for each panel of rows: where its results are.
   private func rowHead(indent: String) -> String {
-    guard !isLinear(part.rows) else { return "" }
+    if let epilogue { return rowPlaces(epilogue, indent: indent) }
+    guard !isLinear(part.resultRows) else { return "" }
     return "\(indent)ptrdiff_t row_at[CKC_GEMM_ROWS];\n"
       + "\(indent)\(name)_row_places(m, rows, row_at);\n"
   }
@@ -225,10 +231,10 @@ extension CPart {
     let (rowStep, depthStep) = steps(blocking)
     let call =
       "ckc_gemm_\(compute)(rows, columns, kc, strip, \(rowStep), \(depthStep), tile, step,"
-    let isContiguous = part.columns.last?.out ?? 1 == 1 && part.columns.count <= 1
-    let isWide = dtypes.result == dtypes.sum
-    if isWide, isContiguous, isLinear(part.rows) {
-      let stride = part.rows.last?.out ?? 0
+    if let epilogue { return tile(blocking, epilogue, call) }
+    let (rows, columns) = (part.resultRows, part.resultColumns)
+    if dtypes.result == dtypes.sum, part.isInPlaceForSums {
+      let stride = rows.last?.out ?? 0
       return "            \(call) out + oo + n0 + c\(term("m", stride)), \(stride), k0 > 0);\n"
     }
     var text = ""
@@ -241,14 +247,14 @@ extension CPart {
       text += "            \(type) sums[\(elements)];\n"
       text += "            \(call) sums, \(width), 0);\n"
     }
-    if !isLinear(part.columns) {
+    if !isLinear(columns) {
       text += "            ptrdiff_t column_at[\(width)];\n"
       text += "            \(name)_column_places(n0 + c, columns, column_at);\n"
     }
     let rowPlace =
-      isLinear(part.rows) ? term("(m + i)", part.rows.last?.out ?? 0) : " + row_at[i]"
+      isLinear(rows) ? term("(m + i)", rows.last?.out ?? 0) : " + row_at[i]"
     let columnPlace =
-      isLinear(part.columns) ? term("(n0 + c + j)", part.columns.last?.out ?? 0) : " + column_at[j]"
+      isLinear(columns) ? term("(n0 + c + j)", columns.last?.out ?? 0) : " + column_at[j]"
     let stride = blocking.accumulates ? "\(blocking.columns)" : width
     text += "            for (ptrdiff_t i = 0; i < rows; ++i) {\n"
     text += "              const \(type) *const s = sums + i * \(stride);\n"
@@ -267,6 +273,41 @@ extension CPart {
       text += "              } else {\n              " + copy("s[j]") + "              }\n"
     }
     return text + "            }\n"
+  }
+
+  // MARK: Epilogue
+
+  /// Whether sums of several blocks of the depth wait where a result goes.
+  private func waitsInResult(_ blocking: Blocking) -> Bool {
+    blocking.depth < part.depthCount && !blocking.accumulates
+  }
+
+  /// The function that takes the sums of a tile to the results.
+  private func finish(_ blocking: Blocking, _ epilogue: CEpilogue) -> String {
+    epilogue.function(
+      name, type: sumType, strides: placeStrides(part.resultColumns.last), width: width,
+      rowStep: CPart.packedRowStep, readsTotals: waitsInResult(blocking))
+  }
+
+  /// The sums of one tile, and what an epilogue makes of them once they are complete.
+  private func tile(_ blocking: Blocking, _ epilogue: CEpilogue, _ call: String) -> String {
+    let indent = "            "
+    let finish = "\(indent)\(name)_finish(rows, columns, n0 + c,"
+    let rest = "at, \(epilogue.arguments));\n"
+    let isLast = "\(indent)if (k0 + kc < \(part.depthCount)) continue;\n"
+    if waitsInResult(blocking) {
+      let place = "b\(epilogue.epilogue.totals!) + at[0] + n0 + c"
+      return "\(indent)\(call) \(place), \(part.resultRows.last?.out ?? 0), k0 > 0);\n"
+        + isLast + "\(finish) \(rest)"
+    }
+    if blocking.accumulates {
+      return "\(indent)\(sumType) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
+        + "\(indent)\(call) sums, \(blocking.columns), k0 > 0);\n"
+        + isLast + "\(finish) sums, \(blocking.columns), \(rest)"
+    }
+    let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
+    return "\(indent)\(sumType) sums[\(elements)];\n"
+      + "\(indent)\(call) sums, \(width), 0);\n" + "\(finish) sums, \(width), \(rest)"
   }
 }
 

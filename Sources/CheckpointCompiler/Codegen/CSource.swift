@@ -244,7 +244,9 @@ struct CProgramPrinter {
     case .sort(let sort):
       return cFunction(for: sort, name: symbol, parameters: parameters, uses: &uses)
     case .contraction(let contraction):
-      return cFunction(for: contraction, name: symbol, target: program.target)
+      return cFunction(
+        for: contraction, buffers: function.buffers, name: symbol, target: program.target,
+        uses: &uses)
     case .loops(let statements):
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)
