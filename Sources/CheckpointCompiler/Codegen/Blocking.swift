@@ -108,7 +108,8 @@ extension Contraction.Part {
     let depth = depthBlock(of: rowSide, dtypes)
     let isBlocked = depth < depthCount
     var common = Blocking(
-      layout: rowSide.isAlong ? .along : .across, depth: depth, columns: columnCount, rows: rowCount,
+      layout: rowSide.isAlong ? .along : .across, depth: depth, columns: columnCount,
+      rows: rowCount,
       accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: rowCount <= Self.rowsInPlaceMax && dtypes.of(columnOperand) == dtypes.sum

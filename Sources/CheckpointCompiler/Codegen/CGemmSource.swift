@@ -9,6 +9,7 @@
 //             distance apart: rows are addressed from every third one by base, index and scale, so
 //             that 14 of them need 5 registers, and one kernel serves panels stored along the depth
 //             and across the rows.
+//             Depths at which all rows are outside a window are left out: whole runs of them.
 // Invariants  A sum is over ascending depth in one accumulator, whatever tile it is computed in: the
 //             result does not depend on tiles, edges or threads. Panels are padded with zeros.
 // Stack       One tile, at most 14 × 32 × 4 bytes.
@@ -74,6 +75,10 @@ enum CGemmSource {
 
   private static let kernels = #"""
 
+    /* Which depths of a block are multiplied: between them the rows are zeros, outside the window. */
+    #define CKC_RUNS 24
+    typedef struct { int count; ptrdiff_t from[CKC_RUNS], to[CKC_RUNS]; } ckc_runs;
+
     /* Tiles: rows and bytes of columns. */
     #if (defined(__GNUC__) || defined(__clang__)) && !defined(CKC_SCALAR)
     #define CKC_GEMM_VECTORS
@@ -112,15 +117,15 @@ enum CGemmSource {
     #define CKC_SAVE_2(i, p, n) \
       { U *to = (U *)(void *)(c + i * ldc), *on = (U *)(void *)(c + i * ldc + lanes); \
         *to = adds ? *to + s##i : s##i; *on = adds ? *on + t##i : t##i; }
-    #define CKC_LOAD_1 const V b0 = *(const U *)(const void *)b;
+    #define CKC_LOAD_1 const V b0 = *(const U *)(const void *)y;
     #define CKC_LOAD_2 \
-      const V b0 = *(const U *)(const void *)b, b1 = *(const U *)(const void *)(b + lanes);
+      const V b0 = *(const U *)(const void *)y, b1 = *(const U *)(const void *)(y + lanes);
     #define CKC_FETCH_1(i, p, n) __builtin_prefetch(c + i * ldc, 1);
     #define CKC_FETCH_2(i, p, n) CKC_FETCH_1(i, p, n) __builtin_prefetch(c + i * ldc + lanes, 1);
     /* Rows are addressed from every third one: base, index and a scale of 1 or 2. */
     #define CKC_TILE(NAME, TYPE, ROWS, N) \
       CKC_UNUSED CKC_CONTRACT static void NAME##_##ROWS##_##N( \
-        ptrdiff_t depth, const TYPE *CKC_RESTRICT a, ptrdiff_t rs, ptrdiff_t ks, \
+        const ckc_runs *runs, const TYPE *CKC_RESTRICT a, ptrdiff_t rs, ptrdiff_t ks, \
         const TYPE *CKC_RESTRICT b, ptrdiff_t bs, TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
@@ -128,18 +133,21 @@ enum CGemmSource {
         typedef TYPE V __attribute__((vector_size(CKC_GEMM_BYTES))); \
         typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
         const ptrdiff_t lanes = CKC_GEMM_LANES(T); \
-        const TYPE *a0 = a, *a3 = a + 3 * rs, *a6 = a + 6 * rs, *a9 = a + 9 * rs, *a12 = a + 12 * rs; \
         CKC_EACH_##ROWS(CKC_ZERO_##N) \
         CKC_EACH_##ROWS(CKC_FETCH_##N) \
-        for (ptrdiff_t k = 0; k < depth; ++k) { \
-          CKC_LOAD_##N \
-          CKC_EACH_##ROWS(CKC_STEP_##N) \
-          a0 += ks; \
-          a3 += ks; \
-          a6 += ks; \
-          a9 += ks; \
-          a12 += ks; \
-          b += bs; \
+        for (int r = 0; r < runs->count; ++r) { \
+          const TYPE *a0 = a + runs->from[r] * ks, *a3 = a0 + 3 * rs, *a6 = a0 + 6 * rs; \
+          const TYPE *a9 = a0 + 9 * rs, *a12 = a0 + 12 * rs, *y = b + runs->from[r] * bs; \
+          for (ptrdiff_t k = runs->from[r]; k < runs->to[r]; ++k) { \
+            CKC_LOAD_##N \
+            CKC_EACH_##ROWS(CKC_STEP_##N) \
+            a0 += ks; \
+            a3 += ks; \
+            a6 += ks; \
+            a9 += ks; \
+            a12 += ks; \
+            y += bs; \
+          } \
         } \
         CKC_EACH_##ROWS(CKC_SAVE_##N) \
         (void)lanes; \
@@ -160,26 +168,26 @@ enum CGemmSource {
       (full == 6 ? NAME##_6_##N : full == 4 ? NAME##_4_##N : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 4 ? 6 : (rows) > 2 ? 4 : 2)
     #endif
-    /* c[rows, columns] = or += the sum over the depth. Rows of a are rs apart and depths ks, depths of b
+    /* c[rows, columns] = or += the sum over the runs of depths. Rows of a are rs apart and depths ks, depths of b
        bs. A tile reads whole vectors of b, and an even number of rows of a. */
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
       CKC_TILES(ckc_tile_##NAME, TYPE) \
       CKC_UNUSED static void ckc_gemm_##NAME( \
-        ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, ptrdiff_t rs, \
+        ptrdiff_t rows, ptrdiff_t columns, const ckc_runs *runs, const TYPE *a, ptrdiff_t rs, \
         ptrdiff_t ks, const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
-        typedef void tile_function(ptrdiff_t, const TYPE *CKC_RESTRICT, ptrdiff_t, ptrdiff_t, \
+        typedef void tile_function(const ckc_runs *, const TYPE *CKC_RESTRICT, ptrdiff_t, ptrdiff_t, \
           const TYPE *CKC_RESTRICT, ptrdiff_t, TYPE *CKC_RESTRICT, ptrdiff_t, int); \
         const ptrdiff_t full = CKC_GEMM_FULL(rows), lanes = CKC_GEMM_LANES(TYPE); \
         const int wide = columns > lanes; \
         tile_function *const tile = \
           wide ? CKC_PICK_ROWS(ckc_tile_##NAME, 2) : CKC_PICK_ROWS(ckc_tile_##NAME, 1); \
         if (rows == full && columns == (wide ? 2 * lanes : lanes)) { \
-          tile(depth, a, rs, ks, b, bs, c, ldc, adds); \
+          tile(runs, a, rs, ks, b, bs, c, ldc, adds); \
           return; \
         } \
         TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
-        tile(depth, a, rs, ks, b, bs, sums, 2 * lanes, 0); \
+        tile(runs, a, rs, ks, b, bs, sums, 2 * lanes, 0); \
         for (ptrdiff_t i = 0; i < rows; ++i) { \
           const TYPE *const s = sums + i * 2 * lanes; \
           TYPE *const p = c + i * ldc; \
@@ -189,17 +197,19 @@ enum CGemmSource {
     #else
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
       CKC_UNUSED CKC_CONTRACT static void ckc_gemm_##NAME( \
-        ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, const TYPE *a, ptrdiff_t rs, \
+        ptrdiff_t rows, ptrdiff_t columns, const ckc_runs *runs, const TYPE *a, ptrdiff_t rs, \
         ptrdiff_t ks, const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
         TYPE sums[WIDEST]; \
         for (ptrdiff_t i = 0; i < rows; ++i) { \
           for (ptrdiff_t j = 0; j < columns; ++j) sums[j] = 0; \
-          for (ptrdiff_t k = 0; k < depth; ++k) { \
-            const TYPE x = a[i * rs + k * ks]; \
-            const TYPE *const y = b + k * bs; \
-            for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
+          for (int r = 0; r < runs->count; ++r) { \
+            for (ptrdiff_t k = runs->from[r]; k < runs->to[r]; ++k) { \
+              const TYPE x = a[i * rs + k * ks]; \
+              const TYPE *const y = b + k * bs; \
+              for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
+            } \
           } \
           for (ptrdiff_t j = 0; j < columns; ++j) { \
             c[i * ldc + j] = adds ? c[i * ldc + j] + sums[j] : sums[j]; \

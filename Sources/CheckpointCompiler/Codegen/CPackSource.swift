@@ -83,11 +83,12 @@ enum CPackSource {
       if (t < *to) *to = t;
     }
 
-    /* Packs lanes start .. start + count, zeros up to width, and depths from .. from + depth. */
+    /* Packs lanes start .. start + count, zeros up to width, and depths from .. from + depth. Appends to
+       runs, where there are some, at which depths any lane is inside the window. */
     CKC_UNUSED static void ckc_pack(
       const ckc_side *side, ckc_copy *copy, const void *src, ptrdiff_t base, ptrdiff_t start,
       ptrdiff_t count, ptrdiff_t width, ptrdiff_t from, ptrdiff_t depth, void *panel, ptrdiff_t ls,
-      ptrdiff_t ks)
+      ptrdiff_t ks, ckc_runs *runs)
     {
       ptrdiff_t first[CKC_LANES_MAX], size[CKC_LANES_MAX], place[CKC_LANES_MAX];
       ptrdiff_t q[CKC_LANES_MAX][CKC_AXES], i[CKC_LOOPS], k[CKC_LOOPS], blocks = 0;
@@ -116,6 +117,7 @@ enum CPackSource {
         if (run > depth - done) run = depth - done;
         ptrdiff_t move = k_in * (side->joins_depths ? side->depth_step : deep->stride);
         for (int n = 0; n < inner; ++n) move += k[n] * side->depths[n].stride;
+        ptrdiff_t lo = run, hi = 0;
         for (ptrdiff_t s = 0; s < blocks; ++s) {
           ptrdiff_t at = place[s] + move, l0 = 0, l1 = size[s], k0 = k_in, k1 = k_in + run;
           for (int x = 0; x < side->axis_count; ++x) {
@@ -132,8 +134,19 @@ enum CPackSource {
             }
             at += axis.dilation == 1 ? p * axis.stride : p / axis.dilation * axis.stride;
           }
+          if (l0 < l1 && k0 - k_in < lo) lo = k0 - k_in;
+          if (l0 < l1 && k1 - k_in > hi) hi = k1 - k_in;
           copy(src, at, side->lane_step, side->depth_step, size[s], l0, l1, run, k0 - k_in, k1 - k_in,
             panel, first[s] * ls + done * ks, ls, ks);
+        }
+        if (runs && lo < hi) {
+          const int old = runs->count - 1;
+          if (old >= 0 && (runs->to[old] == done + lo || runs->count == CKC_RUNS)) {
+            runs->to[old] = done + hi;
+          } else {
+            runs->from[runs->count] = done + lo;
+            runs->to[runs->count++] = done + hi;
+          }
         }
         done += run;
         k[inner] += run;

@@ -57,7 +57,8 @@ extension CPart {
 
   /// A call that packs a panel of rows or of columns.
   private func pack(
-    rows: Bool, _ blocking: Blocking, start: String, count: String, to panel: String
+    rows: Bool, _ blocking: Blocking, start: String, count: String, to panel: String,
+    runs: String = "0"
   ) -> String {
     let operand = rows ? part.rowOperand : part.columnOperand
     let source = operand == .first ? "a, ao" : "b, bo"
@@ -65,10 +66,13 @@ extension CPart {
     let (laneStep, depthStep) = rows ? steps(blocking) : ("1", width)
     return """
       ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(start), \(count),
-        \(rows ? "CKC_GEMM_ROWS" : width), k0, kc, \(panel), \(laneStep), \(depthStep));
+        \(rows ? "CKC_GEMM_ROWS" : width), k0, kc, \(panel), \(laneStep), \(depthStep),
+        \(runs));
 
       """
   }
+
+  private static let allDepths = "const ckc_runs runs = {1, {0}, {kc}};"
 
   private var width: String { "CKC_GEMM_COLUMNS(\(sumType))" }
 
@@ -127,12 +131,13 @@ extension CPart {
       let call = pack(
         rows: false, blocking, start: "n0 + c", count: least("nc - c", width),
         to: "shared + c * \(blocking.depth)")
-      text += share + """
-                for (ptrdiff_t t = 0; t < tiles; ++t) {
-                  const ptrdiff_t c = t * \(width);
-                  \(call.indented("          "))        }
+      text +=
+        share + """
+                  for (ptrdiff_t t = 0; t < tiles; ++t) {
+                    const ptrdiff_t c = t * \(width);
+                    \(call.indented("          "))        }
 
-        """
+          """
     } else if blocking.sharedElements > 0 {
       let call = pack(rows: false, blocking, start: "n0 + c", count: "nc - c", to: "shared")
       text += share.isEmpty ? "" : "        CKC_OMP(omp single)\n"
@@ -144,20 +149,26 @@ extension CPart {
         """
     }
     let (task, from, to) = cut(blocking, into: "tiles")
-    let call = pack(rows: true, blocking, start: "m", count: "rows", to: "panel")
-    text += share + """
-              for (ptrdiff_t task = 0; task < strips * \(blocking.chunks); ++task) {
-                const ptrdiff_t m = m0 + \(task) * CKC_GEMM_ROWS;
-                const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
-                const \(sumType) *const strip = panel;
-                \(call.indented("          "))
-      """
-    text += rowHead(indent: "          ") + """
-                for (ptrdiff_t t = \(from); t < \(to); ++t) {
-                  const ptrdiff_t c = t * \(width);
-                  const ptrdiff_t columns = \(least("nc - c", width));
+    // Where a window leaves the tensor, a panel of rows may be zero at some depths.
+    let skips = part.rowOperand == .first && !part.axes.isEmpty
+    let call = pack(
+      rows: true, blocking, start: "m", count: "rows", to: "panel", runs: skips ? "&runs" : "0")
+    text +=
+      share + """
+                for (ptrdiff_t task = 0; task < strips * \(blocking.chunks); ++task) {
+                  const ptrdiff_t m = m0 + \(task) * CKC_GEMM_ROWS;
+                  const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
+                  const \(sumType) *const strip = panel;
+                  \(skips ? "ckc_runs runs = {0, {0}, {0}};" : CPart.allDepths)
+                  \(call.indented("          "))
+        """
+    text +=
+      rowHead(indent: "          ") + """
+                  for (ptrdiff_t t = \(from); t < \(to); ++t) {
+                    const ptrdiff_t c = t * \(width);
+                    const ptrdiff_t columns = \(least("nc - c", width));
 
-      """
+        """
     if blocking.readsColumns {
       let (source, base) = part.columnOperand == .first ? ("a", "ao") : ("b", "bo")
       let depthStride = part.seen(part.depth, by: part.columnOperand)[0].stride(part.columnOperand)
@@ -198,6 +209,7 @@ extension CPart {
                   const ptrdiff_t m = m0 + p * CKC_GEMM_ROWS;
                   const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
                   const \(sumType) *const strip = shared + p * (\(elements));
+                  \(CPart.allDepths)
 
       """ + rowHead(indent: "            ") + tile(blocking) + "          }\n        }\n"
   }
@@ -230,7 +242,7 @@ extension CPart {
     let type = sumType
     let (rowStep, depthStep) = steps(blocking)
     let call =
-      "ckc_gemm_\(compute)(rows, columns, kc, strip, \(rowStep), \(depthStep), tile, step,"
+      "ckc_gemm_\(compute)(rows, columns, &runs, strip, \(rowStep), \(depthStep), tile, step,"
     if let epilogue { return tile(blocking, epilogue, call) }
     let (rows, columns) = (part.resultRows, part.resultColumns)
     if dtypes.result == dtypes.sum, part.isInPlaceForSums {
