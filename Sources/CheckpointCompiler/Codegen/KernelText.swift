@@ -17,6 +17,14 @@ struct KernelText {
     switch kernel.body {
     case .loops(let statements): print(statements, depth: 0)
     case .contraction(let contraction): print(contraction, target)
+    case .attention(let attention):
+      let dims = attention.dims
+      lines.append(
+        "attention\(attention.isGradient ? ", backward" : ""): \(attention.batchCount) places, "
+          + "\(dims.queries) queries, \(dims.keys) keys, \(dims.features) features")
+      add(
+        "tiles of \(AttentionKernel.lanes) queries × \(AttentionKernel.tileKeys) keys; "
+          + "\(attention.threads) threads, \(attention.threadBytes) bytes of scratch each", 1)
     case .sort(let sort):
       lines.append(
         "sort \(sort.extent) elements \(sort.step) apart, \(sort.count) in all; "
