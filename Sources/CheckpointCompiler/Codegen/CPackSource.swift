@@ -17,7 +17,7 @@ enum CPackSource {
     let parts = contractions.flatMap(\.parts)
     let loops = parts.map { max($0.rows.count, $0.columns.count, $0.depth.count) }.max() ?? 1
     let axes = parts.map(\.axes.count).max() ?? 0
-    var text = "\n#define CKC_AXES \(max(1, axes))\n#define CKC_LOOPS \(max(1, loops))\n"
+    var text = "\n#define CKC_AXES \(max(1, axes))\n#define CKC_LOOPS \(max(2, loops))\n"
     text += "#define CKC_LANES_MAX \(CGemmSource.columnBytesMax / DType.f32.byteCount)\n"
     text += common + copies
     let contracted = Set(contractions.map(\.dtypes))
