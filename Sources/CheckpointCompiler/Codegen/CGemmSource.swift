@@ -26,14 +26,13 @@ enum CGemmSource {
     sum == .f64 && dtype != .f64 ? "\(dtype.name)_as_f64" : dtype.name
   }
 
-  /// The text for some contractions; no tiles where none of them is packed.
+  /// The text for some contractions, with tiles also for other `sums` of products.
   ///
   /// It uses `ptrdiff_t`, `CKC_RESTRICT`, and for operands of `bf16` and `f16` `ckc_bf16_to_f32` and
   /// `ckc_f16_to_f32`, which come before it.
-  static func source(for contractions: [Contraction]) -> String {
+  static func source(for contractions: [Contraction], sums others: [DType] = []) -> String {
     var text = prologue
-    let contracted = Set(contractions.map(\.dtypes))
-    let sums = Set(contracted.map(\.sum)).filter(\.isFloatingPoint)
+    let sums = Set(contractions.map(\.dtypes.sum) + others).filter(\.isFloatingPoint)
     guard !sums.isEmpty else { return text }
     text += kernels
     for sum in DType.allCases where sums.contains(sum) {

@@ -105,12 +105,14 @@ enum KernelBody: Hashable, Sendable {
   case contraction(Contraction)
   /// A sort.
   case sort(SortKernel)
+  /// Attention, or its gradients.
+  case attention(AttentionKernel)
 
   /// Whether its function has scratch as its last parameter.
   var takesScratch: Bool {
     switch self {
     case .loops: false
-    case .contraction, .sort: true
+    case .contraction, .sort, .attention: true
     }
   }
 }

@@ -13,6 +13,7 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
   if function.ops[op].opcode == .sort {
     return SortKernel(op, of: function, operands: [], results: [], target: target).scratchBytes
   }
+  if let attention = function.attention(of: op, target: target) { return attention.scratchBytes }
   return function.contraction(of: op).map { scratchBytes(for: $0, target: target) } ?? 0
 }
 
@@ -151,6 +152,10 @@ struct KernelLowering {
       let (reads, writes) = ownBuffers(operands)
       body = .sort(
         SortKernel(op, of: function, operands: reads, results: writes, target: target))
+    case .softmaxAttention, .softmaxAttentionGradient:
+      var attention = function.attention(of: op, target: target)!
+      (attention.operands, attention.results) = ownBuffers(operands)
+      body = .attention(attention)
     case .reduceWindow, .selectAndScatter, .selectAndScatterWith:
       let reads = operands.map { buffer($0, isRead: true, isWritten: false) }
       let write = buffer(kernel.writes[0], isRead: false, isWritten: true)
