@@ -74,7 +74,8 @@ private func contraction(_ signature: OpSignature) throws -> Contraction {
 
   @Test func tapsAreOneRunWithChannels() throws {
     let stem = try contraction(
-      convolution([2, 30, 30, 3], [7, 7, 3, 64], "b01f_01io->b01f", padding: [3, 3], strides: [2, 2]))
+      convolution(
+        [2, 30, 30, 3], [7, 7, 3, 64], "b01f_01io->b01f", padding: [3, 3], strides: [2, 2]))
     let side = PackedSide(stem.parts[0], .first)
     #expect(side.unit == 3 && side.run == 21 && side.isAlong)
     // Taps two positions apart do not continue the channels.
@@ -103,7 +104,8 @@ private func contraction(_ signature: OpSignature) throws -> Contraction {
       // The gradient of a kernel: sums over positions and the batch.
       convolution([16, 4, 4, 24], [16, 4, 4, 20], "f01b_i01o->01bf", padding: [1, 1]),
       // Taps and channels as one run, cut by blocks of the depth.
-      convolution([2, 9, 9, 3], [7, 7, 3, 20], "b01f_01io->b01f", padding: [3, 3], strides: [2, 2]),
+      convolution(
+        [2, 9, 9, 3], [7, 7, 3, 20], "b01f_01io->b01f", padding: [3, 3], strides: [2, 2]),
       convolution([1, 6, 6, 100], [3, 3, 100, 8], "b01f_01io->b01f", padding: [1, 1]),
     ]
     let cases = try signatures.map { signature in
