@@ -147,6 +147,10 @@ enum CGemmSource {
             a12 += ks; \
             y += bs; \
           } \
+          (void)a3; \
+          (void)a6; \
+          (void)a9; \
+          (void)a12; \
         } \
         CKC_EACH_##ROWS(CKC_SAVE_##N) \
         (void)lanes; \

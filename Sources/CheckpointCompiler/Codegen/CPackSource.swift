@@ -17,7 +17,7 @@ enum CPackSource {
     let parts = contractions.flatMap(\.parts)
     let loops = parts.map { max($0.rows.count, $0.columns.count, $0.depth.count) }.max() ?? 1
     let axes = parts.map(\.axes.count).max() ?? 0
-    var text = "\n#define CKC_AXES \(max(1, axes))\n#define CKC_LOOPS \(max(1, loops))\n"
+    var text = "\n#define CKC_AXES \(max(1, axes))\n#define CKC_LOOPS \(max(2, loops))\n"
     text += "#define CKC_LANES_MAX \(CGemmSource.columnBytesMax / DType.f32.byteCount)\n"
     text += common + copies
     let contracted = Set(contractions.map(\.dtypes))
@@ -77,8 +77,9 @@ enum CPackSource {
     CKC_UNUSED static void ckc_clip(
       ptrdiff_t p, ptrdiff_t step, ptrdiff_t extent, ptrdiff_t unit, ptrdiff_t *from, ptrdiff_t *to)
     {
-      const ptrdiff_t f = p < 0 ? (step - 1 - p) / step * unit : 0;
-      const ptrdiff_t t = p < extent ? (extent - p + step - 1) / step * unit : 0;
+      const ptrdiff_t low = p < 0 ? -p : 0, high = p < extent ? extent - p : 0;
+      const ptrdiff_t f = (step == 1 ? low : (low + step - 1) / step) * unit;
+      const ptrdiff_t t = (step == 1 ? high : (high + step - 1) / step) * unit;
       if (f > *from) *from = f;
       if (t < *to) *to = t;
     }
@@ -129,7 +130,8 @@ enum CPackSource {
               ckc_clip(p, lane->steps[x], axis.extent, 1, &l0, &l1);
             } else if (side->joins_depths && deep->steps[x] != 0) {
               ckc_clip(p, deep->steps[x], axis.extent, side->unit, &k0, &k1);
-            } else if (p < 0 || p >= axis.extent * axis.dilation || p % axis.dilation != 0) {
+            } else if (p < 0 || p >= axis.extent * axis.dilation
+              || (axis.dilation > 1 && p % axis.dilation != 0)) {
               k1 = 0;
             }
             at += axis.dilation == 1 ? p * axis.stride : p / axis.dilation * axis.stride;
