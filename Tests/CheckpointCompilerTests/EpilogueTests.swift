@@ -27,13 +27,13 @@ import Testing
     guard let driver = try? CompilerDriver() else { return }
     let function = try simplified(text, optimizer)
     var results: [[Tensor]] = []
-    for hasEpilogues in [true, false] {
-      let kernels = sinkingUpdates(grouped(function, hasEpilogues: hasEpilogues))
+    for joins in [true, false] {
+      let kernels = sinkingUpdates(grouped(function, joinsContractions: joins))
       let order = KernelOrder(kernels).kernels
       let fused = order.contains {
         kernels.ops[$0.op].opcode == .fusion && kernels.contractionOp(of: $0.op) != nil
       }
-      #expect(fused == hasEpilogues)
+      #expect(fused == joins)
       let plan = SavedPlan(
         kernels: order.map { kernelKey($0.op, in: kernels) }, order: Array(order.indices))
       var sources = SourceMap()
@@ -53,7 +53,8 @@ import Testing
       #expect(step.brokenGuards.isEmpty)
       results.append(step.resultValues + step.argumentValues)
     }
-    #expect(results[0] == results[1])
+    let isSame = results[0] == results[1]
+    #expect(isSame)
   }
 
   static let dense = """
