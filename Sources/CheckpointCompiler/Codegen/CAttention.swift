@@ -44,7 +44,8 @@ func cFunction(for attention: AttentionKernel, name: String, parameters: [String
   if attention.isGradient {
     text += "    ckc_attention_backward_\(number)(\n        &t, \(pointers.q), \(pointers.k), "
     text += "\(pointers.v),\n        \(pointers.y(operands[3])), b\(operands[4]) + batch * "
-    text += "\(dims.queries), \(pointers.y(operands[5])),\n        \(pointers.mask), \(pointers.key), "
+    text +=
+      "\(dims.queries), \(pointers.y(operands[5])),\n        \(pointers.mask), \(pointers.key), "
     text += "\(first),\n        \(pointers.gradients.joined(separator: ", ")),\n"
     text += "        &at, \(layouts[0].rawValue), \(layouts[1].rawValue), own);\n"
   } else {
@@ -87,7 +88,8 @@ private struct AttentionStrides {
     let numbers = [dims.scale, dims.mask?.fill ?? 0, dims.dropout?.keepScale ?? 1]
     let mask = dims.mask.map { $0.isAdded ? 1 : 2 } ?? 0
     let words = [dims.dropout?.limit ?? 0, dims.dropout?.stream ?? 0]
-    return (extents.map(String.init) + steps.map(String.init) + [String(last)]
+    return
+      (extents.map(String.init) + steps.map(String.init) + [String(last)]
       + numbers.map(number) + [String(mask)] + words.map { "\($0)u" }).joined(separator: ", ")
   }
 }

@@ -17,8 +17,10 @@ extension CPart {
     packing("rows", part.rows, part.rowOperand, blocking.layout)
       + (blocking.columnElements > 0
         ? packing("columns", part.columns, part.columnOperand, .across) : "")
-      + places("row_places", part.rows, count: "CKC_GEMM_ROWS")
-      + places("column_places", part.columns, count: nil)
+      + (epilogue == nil
+        ? places("row_places", part.rows, count: "CKC_GEMM_ROWS")
+          + places("column_places", part.columns, count: nil)
+        : finish(blocking) + placesOfRows())
       + body(blocking)
   }
 
@@ -208,6 +210,7 @@ extension CPart {
     text += "      const ptrdiff_t ao = \(start(part.firstBase) { $0.first });\n"
     text += "      const ptrdiff_t bo = \(start(part.secondBase) { $0.second });\n"
     text += "      const ptrdiff_t oo = \(start(part.outBase) { $0.out });\n"
+    text += extraStarts(part.groups, "g", indent: "      ")
     text += """
             for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
             for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
@@ -258,8 +261,9 @@ extension CPart {
     }
     // Where nothing is shared, nobody waits: loops of equal length go to the same threads each time, so
     // that a thread adds to its own sums.
+    let reusesSums = blocking.accumulates && blocking.rows < rows
     let isIndependent =
-      blocking.readsColumns && blocking.columnElements == 0 && !blocking.sharesRows
+      blocking.readsColumns && blocking.columnElements == 0 && !blocking.sharesRows && !reusesSums
     text += share(isIndependent ? " nowait" : "")
     let chunk = (blocking.columns / blocking.chunks + 31) / 32 * 32
     text += """
@@ -276,7 +280,9 @@ extension CPart {
       text += "        \(type) *const strip = strips;\n"
       text += "        \(name)_rows(\(rowSource), \(rowBase), m, rows, k0, kc, strip);\n"
     }
-    if !isLinear(part.rows) {
+    if let epilogue {
+      text += rowPlaces(epilogue, indent: "        ")
+    } else if !isLinear(part.rows) {
       text += "        ptrdiff_t row_at[CKC_GEMM_ROWS];\n"
       text += "        \(name)_row_places(m, rows, row_at);\n"
     }
@@ -310,6 +316,7 @@ extension CPart {
     let (type, width) = (sumType, "CKC_GEMM_COLUMNS(\(sumType))")
     let layout = blocking.layout.rawValue
     let call = "ckc_gemm_\(compute)(\(layout), rows, columns, kc, strip, tile, step,"
+    if let epilogue { return tile(blocking, epilogue, call) }
     let isContiguous = part.columns.last?.out ?? 1 == 1 && part.columns.count <= 1
     let isWide = dtypes.result == dtypes.sum
     if isWide, isContiguous, isLinear(part.rows) {
@@ -352,5 +359,43 @@ extension CPart {
       text += "            } else {\n              " + copy("s[j]") + "            }\n"
     }
     return text + "          }\n"
+  }
+
+  // MARK: Epilogue
+
+  /// Whether sums of several blocks of the depth wait where a result goes.
+  private func waitsInResult(_ blocking: Part.Blocking) -> Bool {
+    blocking.depth < part.depthCount && !blocking.accumulates
+  }
+
+  /// The function that takes the sums of a tile to the results.
+  private func finish(_ blocking: Part.Blocking) -> String {
+    epilogue?.function(
+      name, type: sumType, strides: placeStrides(part.resultColumns.last),
+      width: "CKC_GEMM_COLUMNS(\(sumType))", rowStep: CPart.packedRowStep,
+      readsTotals: waitsInResult(blocking)) ?? ""
+  }
+
+  /// The sums of one tile, and what an epilogue makes of them once they are complete.
+  private func tile(
+    _ blocking: Part.Blocking, _ epilogue: CEpilogue, _ call: String
+  ) -> String {
+    let width = "CKC_GEMM_COLUMNS(\(sumType))"
+    let finish = "          \(name)_finish(rows, columns, n0 + c,"
+    let rest = "at, \(epilogue.arguments));\n"
+    let isLast = "          if (k0 + kc < \(part.depthCount)) continue;\n"
+    if waitsInResult(blocking) {
+      let place = "b\(epilogue.epilogue.totals!) + at[0] + n0 + c"
+      return "          \(call) \(place), \(part.resultRows.last?.out ?? 0), k0 > 0);\n"
+        + isLast + "\(finish) \(rest)"
+    }
+    if blocking.accumulates {
+      return "          \(sumType) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
+        + "          \(call) sums, \(blocking.columns), k0 > 0);\n"
+        + isLast + "\(finish) sums, \(blocking.columns), \(rest)"
+    }
+    let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
+    return "          \(sumType) sums[\(elements)];\n"
+      + "          \(call) sums, \(width), 0);\n" + "\(finish) sums, \(width), \(rest)"
   }
 }

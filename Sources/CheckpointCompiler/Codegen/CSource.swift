@@ -256,7 +256,9 @@ struct CProgramPrinter {
     case .attention(let attention):
       return cFunction(for: attention, name: symbol, parameters: parameters)
     case .contraction(let contraction):
-      return cFunction(for: contraction, name: symbol, target: program.target)
+      return cFunction(
+        for: contraction, buffers: function.buffers, name: symbol, target: program.target,
+        uses: &uses)
     case .loops(let statements):
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)

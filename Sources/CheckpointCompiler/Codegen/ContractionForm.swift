@@ -125,7 +125,7 @@ extension Contraction.Part {
       inner.stride(rowOperand) == 1 && (inner.extent >= 8 || rowOperand == .second)
     let fitting = CGemmSource.Layout.allCases.first { $0.depthMax ?? depthBlock >= depthBlock }!
     let layout = isAlong ? fitting : .across
-    let accumulates = dtypes.sum != dtypes.result && depthPieces > 1
+    let accumulates = (dtypes.sum != dtypes.result || sumsWait) && depthPieces > 1
     let columnsMax = 256
     let columnPieces = pieces(rounded(columnCount, to: wide) / wide, of: columnsMax / wide)
     let columnBlock = rounded(pieces(columnCount, of: columnPieces), to: wide)

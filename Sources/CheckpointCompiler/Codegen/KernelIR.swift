@@ -100,7 +100,8 @@ struct KernelBuffer: Hashable, Sendable {
 enum KernelBody: Hashable, Sendable {
   /// Loops.
   case loops([Statement])
-  /// A sum of products; buffers 0 and 1 are its operands, 2 its result.
+  /// A sum of products; buffers 0 and 1 are its operands, 2 its result, or all others those of its
+  /// epilogue.
   case contraction(Contraction)
   /// A sort.
   case sort(SortKernel)

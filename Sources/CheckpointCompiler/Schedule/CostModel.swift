@@ -71,7 +71,7 @@ public struct CostModel: Sendable {
       guard category != .structure, let type = function.results(of: op).first else { continue }
       let signature = function.signature(of: op)
       let cost = signature.opcode.definition.cost(signature, function.type(of: type))
-      if category == .contraction {
+      if category == .contraction || category == .attention {
         contractionFlops += cost.flops
       } else {
         loopFlops += cost.flops
