@@ -83,18 +83,16 @@ struct CompiledContractions {
     """
 
   static func text(_ cases: [Case], _ target: Target) -> String {
-    var dtypes: Set<Contraction.DTypes> = []
     var functions = ""
     var calls = ""
     for (index, one) in cases.enumerated() {
-      dtypes.insert(one.contraction.dtypes)
       functions += cFunction(for: one.contraction, name: "f\(index)", target: target) + "\n"
       let (a, b) = (one.operands[0].type.dtype, one.operands[1].type.dtype)
       calls += "  case \(index): f\(index)((const \(cStorageType(a)) *)a,"
       calls += " (const \(cStorageType(b)) *)b, (\(cStorageType(one.type.dtype)) *)out, scratch);"
       calls += " break;\n"
     }
-    return prologue + CGemmSource.source(for: dtypes) + functions + """
+    return prologue + CGemmSource.source(for: cases.map(\.contraction)) + functions + """
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,
         int threads);
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,

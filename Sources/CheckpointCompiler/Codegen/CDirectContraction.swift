@@ -33,7 +33,14 @@ extension CPart {
       let value = sum("\(axis.start)", outer, "i") { $0.steps[index] }
       text += "    const ptrdiff_t q\(index) = \(value);\n"
     }
-    return text
+    return text + extraStarts(outer, "i", indent: "    ")
+  }
+
+  /// The function of the epilogue for blocks of neighbours along a loop.
+  private func finish(along lane: Loop?, width: Int) -> String {
+    epilogue?.function(
+      name, type: sumType, strides: placeStrides(lane), width: "\(width)", rowStep: "1",
+      readsTotals: false) ?? ""
   }
 
   /// Opens the loops over the depth; at their end stand `ap` and `bp`. Misses along the axes in
@@ -74,7 +81,7 @@ extension CPart {
     let moving = lane.steps.indices.filter { lane.steps[$0] != 0 }
     let type = sumType
 
-    var text = head + "{\n"
+    var text = finish(along: laneLoop == nil ? nil : lane, width: width) + head + "{\n"
     text += pragma(target, tasks: tasks)
     text += "  for (ptrdiff_t task = 0; task < \(tasks); ++task) {\n"
     if blocks > 1 {
@@ -92,8 +99,12 @@ extension CPart {
       text += depthLoops(part.depth, checked: part.axes.indices.filter { !moving.contains($0) })
       text += laneRange(lane, moving)
     }
-    text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    text += "      out[oo\(term("(from + l)", lane.out))] = \(store("sums[l]"));\n    }\n"
+    if let epilogue {
+      text += finished(epilogue, count: "count", from: "from")
+    } else {
+      text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
+      text += "      out[oo\(term("(from + l)", lane.out))] = \(store("sums[l]"));\n    }\n"
+    }
     text += "    (void)rest;\n    (void)from;\n    (void)ao;\n    (void)bo;\n"
     for axis in part.axes.indices { text += "    (void)q\(axis);\n" }
     return text + "  }\n  (void)a;\n  (void)b;\n  (void)scratch;\n}\n"
@@ -146,7 +157,7 @@ extension CPart {
     let (type, lanes) = (sumType, CPart.dotLanes)
     let inner = part.depth.last!
     let moved = part.axes.indices.filter { inner.steps[$0] != 0 }
-    var text = head + "{\n"
+    var text = finish(along: nil, width: 1) + head + "{\n"
     text += pragma(target, tasks: tasks)
     text += "  for (ptrdiff_t task = 0; task < \(tasks); ++task) {\n"
     text += decoded("task", outer, "i", indent: "    ")
@@ -177,12 +188,13 @@ extension CPart {
           for (ptrdiff_t w = \(lanes / 2); w > 0; w /= 2) {
             for (ptrdiff_t l = 0; l < w; ++l) sums[l] += sums[l + w];
           }
-          out[oo] = \(store("sums[0]"));
-        }
-        (void)scratch;
-      }
 
       """
-    return text
+    if let epilogue {
+      text += finished(epilogue, count: "1", from: "0")
+    } else {
+      text += "    out[oo] = \(store("sums[0]"));\n"
+    }
+    return text + "  }\n  (void)scratch;\n}\n"
   }
 }

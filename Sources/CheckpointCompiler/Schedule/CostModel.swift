@@ -123,7 +123,7 @@ func kernelKey(_ op: OpID, in function: Function) -> String {
     for entry in op.attributes.entries {
       switch entry.value {
       case .function, .functions: continue
-      case .int, .ints, .symbol, .constant, .string: break
+      case .int, .number, .ints, .symbol, .constant, .string: break
       }
       mix("\(entry.name.rawValue)=\(entry.value)")
     }
