@@ -50,7 +50,7 @@ extension Function {
       return OverwriteProof.holds(for: statements, operand: read, result: written)
     case .contraction(let contraction):
       return OverwriteProof.holds(for: contraction, operand: read, result: written)
-    case .sort: return false
+    case .sort, .attention: return false
     }
   }
 
