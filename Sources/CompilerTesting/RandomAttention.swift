@@ -40,7 +40,8 @@ extension ProgramGenerator {
       let isAdded = chance(1, of: 2)
       let weights = batch + [queries, keys]
       let dims = shuffled(subset(Array(weights.indices)))
-      let mask = TensorType(isAdded ? mainDType : .i1, dims.map { chance(1, of: 4) ? 1 : weights[$0] })
+      let mask = TensorType(
+        isAdded ? mainDType : .i1, dims.map { chance(1, of: 4) ? 1 : weights[$0] })
       operands.append(attentionOperand(mask, true))
       attributes[.mask] = .symbol(isAdded ? "add" : "select")
       attributes[.maskDims] = .ints(dims)
@@ -56,7 +57,8 @@ extension ProgramGenerator {
     let bound = isGradient ? 1e9 : 2.5
     guard
       let results = try? builder.append(
-        isGradient ? .softmaxAttentionGradient : .softmaxAttention, operands.map(\.value), attributes,
+        isGradient ? .softmaxAttentionGradient : .softmaxAttention, operands.map(\.value),
+        attributes,
         types: [], names: [])
     else { preconditionFailure("a random attention is not well typed") }
     for (place, value) in results.enumerated() {

@@ -22,7 +22,8 @@ extension GradientTests {
             """, shape: [3, 4, 2]),
         // Masks: added, and by choice with a row that chooses nothing.
         GradientCase(
-          arguments: "param %q: f32[2,3,2], param %k: f32[2,4,2], param %v: f32[2,4,2], %m: f32[3,1]",
+          arguments:
+            "param %q: f32[2,3,2], param %k: f32[2,4,2], param %v: f32[2,4,2], %m: f32[3,1]",
           body: """
             %y, %s = softmax_attention %q, %k, %v, %m {mask = add, mask_dims = [1, 2], scale = 2.0}
             """, shape: [2, 3, 2]),

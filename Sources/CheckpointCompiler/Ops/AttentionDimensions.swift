@@ -148,7 +148,9 @@ struct AttentionDimensions: Hashable, Sendable {
   func maskStrides(_ mask: Mask) -> [Int] {
     var strides = Array(repeating: 0, count: weights.count)
     let own = TensorType(.i1, mask.shape).strides
-    for (axis, dim) in mask.dims.enumerated() where mask.shape[axis] > 1 { strides[dim] = own[axis] }
+    for (axis, dim) in mask.dims.enumerated() where mask.shape[axis] > 1 {
+      strides[dim] = own[axis]
+    }
     return strides
   }
 }

@@ -182,6 +182,8 @@ public enum OpCategory: CaseIterable, Sendable, Equatable {
   case reduction
   /// Multiplies and sums over pairs.
   case contraction
+  /// Products with weights that are a softmax of products.
+  case attention
   /// Slides a window.
   case window
   /// Reads or writes at places that are data.
@@ -334,7 +336,8 @@ extension OpSignature {
         throw error("'\(definition.name)' has no attribute '\(entry.name.rawValue)'; \(hint)")
       }
       switch (spec.kind, entry.value) {
-      case (.int, .int), (.number, .number), (.ints, .ints), (.constant, .constant), (.function, .function),
+      case (.int, .int), (.number, .number), (.ints, .ints), (.constant, .constant),
+        (.function, .function),
         (.functions, .functions), (.string, .string):
         break
       case (.symbol(let words), .symbol(let word)):

@@ -104,6 +104,7 @@ extension OpCategory {
     case .movement: "Movement"
     case .reduction: "Reduction"
     case .contraction: "Contraction"
+    case .attention: "Attention"
     case .window: "Windows"
     case .indexed: "Indexed access"
     case .structure: "Structure"

@@ -18,7 +18,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   // Movement.
   case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
   // Reduction, contraction, windows, indexed access.
-  case reduce, dotGeneral, convolution, softmaxAttention, softmaxAttentionGradient, reduceWindow, selectAndScatter, gather, scatter
+  case reduce, dotGeneral, convolution, softmaxAttention, softmaxAttentionGradient, reduceWindow,
+    selectAndScatter, gather, scatter
   case dynamicSlice, dynamicUpdateSlice
   // Control flow.
   case `while`, `case`

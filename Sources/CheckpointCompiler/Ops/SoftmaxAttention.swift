@@ -32,7 +32,8 @@ private let flopsPerScore = 12.0
 extension OpDefinition {
   static let softmaxAttention = OpDefinition(
     name: "softmax_attention",
-    summary: "`y = softmax(scale * q kᵀ) v` for every place of the batch dimensions, and the logarithm "
+    summary:
+      "`y = softmax(scale * q kᵀ) v` for every place of the batch dimensions, and the logarithm "
       + "of the sum of exponentials of every query. `q_dims` has the batch dimensions of `q`, then "
       + "that of the queries, then that of the features, in order unless given; so do `k_dims`, "
       + "`v_dims`, `y_dims`. Query `i` sees the keys up to `i + causal_offset`, or all. A mask, whose "
@@ -40,7 +41,7 @@ extension OpDefinition {
       + "the scores, or selects those that do not become `fill`. With `rate`, weights become 0 where "
       + "the number that `random` would give at their place is below it, and are multiplied by "
       + "`keep_scale` elsewhere. The logarithms have no gradient.",
-    category: .contraction,
+    category: .attention,
     operands: [
       OperandSpec("q", .floatingPoint), OperandSpec("k", .floatingPoint),
       OperandSpec("v", .floatingPoint), OperandSpec("mask_or_key", .any),
@@ -55,10 +56,11 @@ extension OpDefinition {
 
   static let softmaxAttentionGradient = OpDefinition(
     name: "softmax_attention_gradient",
-    summary: "The gradients of `softmax_attention` with respect to `q`, `k` and `v`, from its operands, "
+    summary:
+      "The gradients of `softmax_attention` with respect to `q`, `k` and `v`, from its operands, "
       + "its results `y` and `sums`, and the gradient `dy`: weights are computed again from scores and "
       + "`sums`. Attributes are those of `softmax_attention`.",
-    category: .contraction,
+    category: .attention,
     operands: [
       OperandSpec("q", .floatingPoint), OperandSpec("k", .floatingPoint),
       OperandSpec("v", .floatingPoint), OperandSpec("y", .floatingPoint),
@@ -102,8 +104,9 @@ private func attentionFlops(
     return g.refuse("the sums of 'softmax_attention' have no gradient")
   }
   let extras = Array(g.operands.dropFirst(3))
-  if zip(extras, g.needed.dropFirst(3)).contains(where: { g.type(of: $0).dtype.isFloatingPoint && $1 })
-  {
+  if zip(extras, g.needed.dropFirst(3)).contains(where: {
+    g.type(of: $0).dtype.isFloatingPoint && $1
+  }) {
     return g.refuse("the mask of 'softmax_attention' has no gradient")
   }
   let operands = Array(g.operands.prefix(3)) + g.results + [dy] + extras

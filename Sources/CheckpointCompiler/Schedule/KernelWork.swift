@@ -16,7 +16,7 @@ package struct KernelWork: Sendable, Equatable {
       guard category != .structure, let result = function.results(of: op).first else { continue }
       let signature = function.signature(of: op)
       let cost = signature.opcode.definition.cost(signature, function.type(of: result))
-      if category == .contraction {
+      if category == .contraction || category == .attention {
         contractionFlops += cost.flops
       } else {
         loopFlops += cost.flops

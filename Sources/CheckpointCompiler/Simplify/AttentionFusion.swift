@@ -68,11 +68,12 @@ extension Function {
     return dims
   }
 
-  /// The function with every attention as one op; nil where there are none.
+  /// Makes every attention one op.
   ///
   /// - Parameters:
   ///   - softmaxDims: The functions that are a softmax, and along which dimension.
   ///   - isActive: Whether the gradient of a value may be asked for.
+  /// - Returns: The function with these ops; nil where there are none.
   fileprivate func fusingAttention(
     softmaxDims: [String: Int], isActive: (ValueID) -> Bool
   ) -> Function? {

@@ -90,7 +90,8 @@ struct AttentionMatcher {
       note(.vDims, places.map { valueBatch[$0] } + valueContract + free)
       note(.yDims, yOrder)
       var pattern = AttentionPattern(
-        resultDims: resultDims, q: factors[qSide], k: factors[kSide], v: value, attributes: attributes,
+        resultDims: resultDims, q: factors[qSide], k: factors[kSide], v: value,
+        attributes: attributes,
         mask: scores.mask)
       if let dropout = weights.dropout {
         pattern.attributes[.rate] = .number(dropout.rate)
@@ -126,7 +127,8 @@ struct AttentionMatcher {
         found.keepScale = factor
         value = withoutConversion(scaled)
       }
-      guard function.type(of: function.result(of: found.random)).shape == function.type(of: value).shape
+      guard
+        function.type(of: function.result(of: found.random)).shape == function.type(of: value).shape
       else { return nil }
       dropout = found.dropout
       dropout?.keepScale = found.keepScale
@@ -203,7 +205,9 @@ struct AttentionMatcher {
     else { return nil }
     let shape = function.type(of: exponentials).shape
     let others = shape.indices.filter { $0 != dims[0] }
-    let isSpreadAlike = zip(spread.dims, others).allSatisfy { $0 == nil ? shape[$1] == 1 : $0 == $1 }
+    let isSpreadAlike = zip(spread.dims, others).allSatisfy {
+      $0 == nil ? shape[$1] == 1 : $0 == $1
+    }
     guard spread.dims.count == others.count, isSpreadAlike else { return nil }
     let input = operands(exponential)[0]
     if let difference = function.op(.subtract, defining: withoutConversion(input)) {

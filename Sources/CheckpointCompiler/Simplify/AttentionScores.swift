@@ -72,7 +72,9 @@ struct AttentionScores {
           attributes[.causalOffset] = .int(offset)
           continue
         }
-        guard mask == nil, let spread = AttentionScores.spread(parts[0], function) else { return nil }
+        guard mask == nil, let spread = AttentionScores.spread(parts[0], function) else {
+          return nil
+        }
         mask = Mask(
           value: spread.value, dims: spread.dims.map { $0.map(weightDim) },
           isInverted: isInverted)

@@ -20,7 +20,8 @@ extension Function {
   /// The number in every element of a value, where that is known: of a constant, spread or not.
   func splatNumber(_ value: ValueID) -> Double? {
     let source = unspread(value).value
-    guard let op = op(.constant, defining: source), case .splat(let bytes)? = ops[op].attributes.constant
+    guard let op = op(.constant, defining: source),
+      case .splat(let bytes)? = ops[op].attributes.constant
     else { return nil }
     return type(of: source).dtype.decode(bytes[...])
   }

@@ -40,7 +40,7 @@ extension BenchModel {
   var separableSizes: ClassifierSizes {
     ClassifierSizes(
       batch: size == .full ? 32 : 4, image: size == .full ? 64 : 32,
-      base: size == .full ? 32 : 8, stemStride: 2,
+      base: size == .full ? 32 : 16, stemStride: 2,
       blocks: [(2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2)]
         + Array(repeating: (16, 1), count: 5) + [(32, 2), (32, 1)])
   }

@@ -18,6 +18,10 @@ struct PeerMode: Sendable {
   /// Whether it is for networks of images only.
   var needsImages: Bool { mode.contains("channels_last") }
 
+  /// Whether running statistics are comparable: PyTorch updates them in every forward pass, and a
+  /// checkpointed block has two.
+  var keepsStatistics: Bool { library != .torch || mode != "checkpoint" }
+
   static let all: [PeerMode] =
     ["eager", "channels_last", "compile", "compile_channels_last", "checkpoint"]
     .map { PeerMode(library: .torch, mode: $0) }

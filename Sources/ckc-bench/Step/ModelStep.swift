@@ -7,7 +7,7 @@ import Foundation
 struct ModelStep {
   let model: BenchModel
   /// The budget as it was asked for.
-  let budgetName: String
+  let budget: StepBenchArguments.NamedBudget
   let compilation: Compilation
   let step: CompiledStep
   /// Seconds that ckc took.
@@ -23,7 +23,7 @@ struct ModelStep {
     driver: CompilerDriver, defines: [String] = []
   ) throws(BenchError) {
     self.model = model
-    budgetName = budget.name
+    self.budget = budget
     let options = CompileOptions(
       name: "step", target: .cpu(threadsMax: threads), optimizer: .sgd(weightDecay: 0),
       budget: budget.budget)

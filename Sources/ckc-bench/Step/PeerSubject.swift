@@ -42,8 +42,8 @@ struct PeerSubject {
     version = process.version
     let losses = try process.steps(5).losses
     startSeconds = process.startSeconds
-    curve = Curve(
-      name: mode.name, losses: losses, squaresOfStatistics: try process.squaresOfStatistics())
+    let squares = mode.keepsStatistics ? try process.squaresOfStatistics() : nil
+    curve = Curve(name: mode.name, losses: losses, squaresOfStatistics: squares)
     stepBytes = try process.stepBytes()
   }
 

@@ -59,9 +59,7 @@ struct StepBench {
 
   private func measure(_ report: inout StepReport, preloads: String?) throws(BenchError) {
     let model = report.model
-    let steps = try arguments.budgets.map { budget throws(BenchError) in
-      try ModelStep(model, budget, threads: arguments.threads, driver: driver)
-    }
+    let steps = try compiled(&report)
     let numbers = try self.numbers(model, steps[0])
     try compareOwn(&report, steps, numbers)
     let folder = try temporaryFolder()
@@ -78,7 +76,7 @@ struct StepBench {
       let written = step.step.measuredArenaBytes()
       report.own.append(
         StepReport.Own(
-          budget: step.budgetName, compileSeconds: step.compileSeconds,
+          budget: step.budget.name, compileSeconds: step.compileSeconds,
           toolchainSeconds: step.toolchainSeconds,
           predictedMs: (step.compilation.step?.costNs ?? 0) / 1e6,
           times: try StepTimes(step, count: max(10, arguments.steps)),
@@ -97,11 +95,31 @@ struct StepBench {
       }
     }
     let profiled = try ModelStep(
-      model, arguments.budgets[0], threads: arguments.threads, driver: driver,
+      model, steps[0].budget, threads: arguments.threads, driver: driver,
       defines: ["CKC_PROFILE"])
     numbers.start(profiled.step)
     report.kernels = KernelTable(profiled, peak: report.peak, seconds: 3)
     show(report.timeText + "\n")
+  }
+
+  /// The model under every budget for which there is a plan.
+  ///
+  /// - Throws: Why there is no step under any of them.
+  private func compiled(_ report: inout StepReport) throws(BenchError) -> [ModelStep] {
+    var steps: [ModelStep] = []
+    var failure: BenchError?
+    for budget in arguments.budgets {
+      do throws(BenchError) {
+        steps.append(
+          try ModelStep(report.model, budget, threads: arguments.threads, driver: driver))
+      } catch {
+        failure = failure ?? error
+        let line = error.message.split(separator: "\n").first.map(String.init) ?? ""
+        report.remarks.append("budget \(budget.name) skipped: \(line)")
+      }
+    }
+    if steps.isEmpty, let failure { throw failure }
+    return steps
   }
 
   private func temporaryFolder() throws(BenchError) -> TemporaryDirectory {
@@ -124,7 +142,7 @@ struct StepBench {
   ) throws(BenchError) {
     for step in steps {
       let curve = Curve(
-        name: "ckc \(step.budgetName)", losses: try step.losses(from: numbers),
+        name: "ckc \(step.budget.name)", losses: try step.losses(from: numbers),
         squaresOfStatistics: step.squaresOfStatistics)
       if let first = report.curves.first,
         first.losses != curve.losses || first.squaresOfStatistics != curve.squaresOfStatistics
