@@ -110,7 +110,7 @@ import Testing
         return nil
       }
       return (call, program.functions[number].buffers.count)
-    }
+    }.sorted { $0.call.name < $1.call.name }
     #expect(maps.map(\.call.name) == ["a", "b"])
     #expect(maps.map(\.bufferCount) == [1, 2])
     #expect(maps.map(\.call.written.count) == [0, 1])
