@@ -25,7 +25,8 @@ func kernelVariants(
 ) -> [Function] {
   let flat = withoutFusions(function)
   var variants: [Function] = []
-  for joinsContractions in [true, false] {
+  // Who pins a value means it alone, not the product that it is made of.
+  for joinsContractions in stored.isEmpty ? [true, false] : [false, true] {
     let first = Grouping(flat, joinsContractions: joinsContractions)
     variants.append(first.rebuilt())
     guard flat.ops.count <= RegisterRecomputation.opsMax else { return variants }
