@@ -70,7 +70,7 @@ struct OverwriteProof {
     proof.visit(epilogue.statements)
     return proof.stores.allSatisfy { store in
       proof.loads.allSatisfy { $0.index == store.index && $0.position <= store.position }
-        && store.index == Index.variable(0)
+        && (store.index == Index.variable(0) || epilogue.shape.reduce(1, *) == 1)
     }
   }
 
