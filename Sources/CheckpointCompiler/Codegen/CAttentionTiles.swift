@@ -122,15 +122,20 @@ extension CAttentionSource {
       }
     }
     /* sums[keys, features] += a tile of weights times rows of queries, `width` apart. */
-    CKC_UNUSED static void ckc_attention_spread_@N(ptrdiff_t features, ptrdiff_t width,
+    CKC_UNUSED static void ckc_attention_spread_@N(const ckc_attention *t, ptrdiff_t features, ptrdiff_t width,
                                                    const @T *CKC_RESTRICT tile,
-                                                   const @T *CKC_RESTRICT rows, ptrdiff_t queries,
+                                                   const @T *CKC_RESTRICT rows, ptrdiff_t i0,
+                                                   ptrdiff_t queries, ptrdiff_t k0,
                                                    ptrdiff_t keys, @T *CKC_RESTRICT sums) {
       const ptrdiff_t columns = CKC_GEMM_COLUMNS(@T);
       for (ptrdiff_t f = 0; f < features; f += columns) {
         for (ptrdiff_t k = 0; k < keys; k += CKC_GEMM_ROWS) {
-          ckc_gemm_@C(0, ckc_least(keys - k, CKC_GEMM_ROWS), columns, queries,
-                      tile + k * CKC_ATTENTION_STRIDE, rows + f, width, sums + k * width + f, width, 1);
+          /* Queries before the first that sees key k have weight 0 for it and all later ones. */
+          const ptrdiff_t before = k0 + k - t->last - i0, j = before > 0 ? before : 0;
+          if (j >= queries) break;
+          ckc_gemm_@C(0, ckc_least(keys - k, CKC_GEMM_ROWS), columns, queries - j,
+                      tile + k * CKC_ATTENTION_STRIDE + j, rows + j * width + f, width,
+                      sums + k * width + f, width, 1);
         }
       }
     }
