@@ -18,7 +18,10 @@ struct AttentionKernel: Hashable, Sendable {
   /// Keys of a tile: a multiple of the rows of a tile of products on every machine.
   static let tileKeys = 168
   /// The deepest panel of features.
-  static let depthMax = CGemmSource.Layout.alongDeep.depthMax!
+  static let depthMax = 320
+  /// The distance of rows of lanes: 16 more than there are, so that rows do not meet in the same sets
+  /// of a cache.
+  static let laneStride = lanes + 16
 
   var dims: AttentionDimensions
   var isGradient: Bool
@@ -69,11 +72,8 @@ struct AttentionKernel: Hashable, Sendable {
     }
   }
 
-  /// How a row panel of some features is stored: chunks of at most `depthMax` of them.
-  static func layout(features: Int) -> CGemmSource.Layout {
-    let layouts: [CGemmSource.Layout] = [.alongShallow, .alongMedium, .alongDeep]
-    return layouts.first { features <= $0.depthMax! } ?? .alongDeep
-  }
+  /// The distance of rows of a panel of some features, in chunks of at most `depthMax` of them.
+  static func rowStride(features: Int) -> Int { (min(features, depthMax) + 15) / 16 * 16 + 16 }
 
   /// The distance of rows that are columns of a product: a multiple of the widest tile.
   func width(_ features: Int) -> Int {
@@ -85,10 +85,10 @@ struct AttentionKernel: Hashable, Sendable {
   var scratch: Scratch {
     let (keys, features, values) = (dims.keys, dims.features, dims.values)
     let (rows, lanes) = (CGemmSource.rowsMax, AttentionKernel.lanes)
-    let stride = CGemmSource.Layout.alongShallow.rowStride!
+    let stride = AttentionKernel.laneStride
     func panel(_ features: Int) -> Int {
       let chunks = (features + AttentionKernel.depthMax - 1) / AttentionKernel.depthMax
-      return chunks * (keys + rows) * AttentionKernel.layout(features: features).rowStride!
+      return chunks * (keys + rows) * AttentionKernel.rowStride(features: features)
     }
     func columns(_ features: Int) -> Int { keys * (features + rows - 1) }
     let tile = (AttentionKernel.tileKeys + rows) * stride

@@ -12,11 +12,13 @@ func cFunction(for attention: AttentionKernel, name: String, parameters: [String
   var text = "CKC_KERNEL \(name)(\n    \(parameters.joined(separator: ",\n    ")),\n"
   text += "    unsigned char *CKC_RESTRICT scratch) {\n"
   text += "  static const ckc_attention t = {\n    \(strides.constants(attention))\n  };\n"
-  let layouts = [dims.features, dims.values].map { AttentionKernel.layout(features: $0) }
+  let rowStrides = [dims.features, dims.values].map {
+    String(AttentionKernel.rowStride(features: $0))
+  }
   let places = attention.scratch.parts.map { String($0.start) }
   let widths = [dims.features, dims.values].map { String(attention.width($0)) }
   text += "  static const ckc_attention_scratch at = {\n    "
-  text += (places + layouts.map { String($0.rowStride!) } + widths).joined(separator: ", ")
+  text += (places + rowStrides + widths).joined(separator: ", ")
   text += "\n  };\n"
   if attention.threads > 1 {
     text +=
@@ -47,12 +49,12 @@ func cFunction(for attention: AttentionKernel, name: String, parameters: [String
     text +=
       "\(dims.queries), \(pointers.y(operands[5])),\n        \(pointers.mask), \(pointers.key), "
     text += "\(first),\n        \(pointers.gradients.joined(separator: ", ")),\n"
-    text += "        &at, \(layouts[0].rawValue), \(layouts[1].rawValue), own);\n"
+    text += "        &at, own);\n"
   } else {
     text += "    ckc_attention_forward_\(number)(\n        &t, \(pointers.q), \(pointers.k), "
     text += "\(pointers.v),\n        \(pointers.mask), \(pointers.key), \(first), \(from), \(to),\n"
     text += "        \(pointers.y(attention.results[0])), b\(attention.results[1]) + batch * "
-    text += "\(dims.queries),\n        &at, \(layouts[0].rawValue), own);\n"
+    text += "\(dims.queries),\n        &at, own);\n"
   }
   return text + "  }\n}\n"
 }

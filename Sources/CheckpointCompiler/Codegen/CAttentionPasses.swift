@@ -11,7 +11,7 @@ extension CAttentionSource {
                                                     const @S *v, const void *mask, const uint32_t *key,
                                                     int64_t first, ptrdiff_t from, ptrdiff_t to,
                                                     @S *y, @T *sums, const ckc_attention_scratch *at,
-                                                    int layout, @T *scratch) {
+                                                    @T *scratch) {
       const ptrdiff_t rs = at->rs;
       @T *const rows = scratch + at->k_rows, *const columns = scratch + at->v_columns;
       @T *const lanes = scratch + at->q_lanes, *const out = scratch + at->y_lanes;
@@ -32,7 +32,7 @@ extension CAttentionSource {
         for (ptrdiff_t k0 = 0; k0 < all; k0 += CKC_ATTENTION_KEYS) {
           const ptrdiff_t keys = ckc_least(all - k0, CKC_ATTENTION_KEYS);
           @T base[CKC_ATTENTION_LANES];
-          ckc_attention_dots_@N(t, layout, rs, t->features, rows, lanes, i0, queries, k0, keys, tile);
+          ckc_attention_dots_@N(t, rs, t->features, rows, lanes, i0, queries, k0, keys, tile);
           ckc_attention_scores_@N(t, mask, i0, queries, k0, keys, tile);
           for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) base[j] = most[j];
           for (ptrdiff_t i = 0; i < keys; ++i) {
@@ -94,7 +94,7 @@ extension CAttentionSource {
                                                      const @S *dy, const void *mask,
                                                      const uint32_t *key, int64_t first, @S *dq, @S *dk,
                                                      @S *dv, const ckc_attention_scratch *at,
-                                                     int k_layout, int v_layout, @T *scratch) {
+                                                     @T *scratch) {
       @T *const k_rows = scratch + at->k_rows, *const k_columns = scratch + at->k_columns;
       @T *const v_rows = scratch + at->v_rows;
       @T *const q_lanes = scratch + at->q_lanes, *const q_rows = scratch + at->q_rows;
@@ -132,9 +132,9 @@ extension CAttentionSource {
         }
         for (ptrdiff_t k0 = 0; k0 < all; k0 += CKC_ATTENTION_KEYS) {
           const ptrdiff_t keys = ckc_least(all - k0, CKC_ATTENTION_KEYS);
-          ckc_attention_dots_@N(t, k_layout, at->rs, t->features, k_rows, q_lanes, i0, queries, k0, keys, tile);
+          ckc_attention_dots_@N(t, at->rs, t->features, k_rows, q_lanes, i0, queries, k0, keys, tile);
           ckc_attention_scores_@N(t, mask, i0, queries, k0, keys, tile);
-          ckc_attention_dots_@N(t, v_layout, at->v_rs, t->values, v_rows, dy_lanes, i0, queries, k0, keys, slopes);
+          ckc_attention_dots_@N(t, at->v_rs, t->values, v_rows, dy_lanes, i0, queries, k0, keys, slopes);
           if (t->limit > 0) {
             ckc_attention_kept(t, key, first + (int64_t)(i0 * t->keys + k0), queries, keys, kept);
           }

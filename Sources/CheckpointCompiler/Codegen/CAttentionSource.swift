@@ -54,7 +54,7 @@ enum CAttentionSource {
 
     /* Attention. */
     #define CKC_ATTENTION_LANES \#(AttentionKernel.lanes)
-    #define CKC_ATTENTION_STRIDE \#(CGemmSource.Layout.alongShallow.rowStride!)
+    #define CKC_ATTENTION_STRIDE \#(AttentionKernel.laneStride)
     #define CKC_ATTENTION_KEYS \#(AttentionKernel.tileKeys)
     #define CKC_ATTENTION_DEPTH \#(AttentionKernel.depthMax)
     /* What tells one attention from another, apart from where its tensors are. */

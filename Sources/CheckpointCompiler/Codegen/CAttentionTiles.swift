@@ -81,7 +81,7 @@ extension CAttentionSource {
     }
     /* Products of rows of keys or values k0..<k0 + keys with lanes: those that the queries of a panel of
        lanes see; 0 elsewhere. */
-    CKC_UNUSED static void ckc_attention_dots_@N(const ckc_attention *t, int layout, ptrdiff_t rs,
+    CKC_UNUSED static void ckc_attention_dots_@N(const ckc_attention *t, ptrdiff_t rs,
                                                  ptrdiff_t features, const @T *CKC_RESTRICT rows,
                                                  const @T *CKC_RESTRICT lanes, ptrdiff_t i0,
                                                  ptrdiff_t queries, ptrdiff_t k0, ptrdiff_t keys,
@@ -90,11 +90,11 @@ extension CAttentionSource {
       for (ptrdiff_t c = 0; c < CKC_ATTENTION_LANES; c += columns) {
         const ptrdiff_t seen = c < queries ? ckc_seen_keys(t, i0 + c + columns, k0, keys) : 0;
         for (ptrdiff_t f0 = 0; f0 < features; f0 += CKC_ATTENTION_DEPTH) {
-          const ptrdiff_t depth = ckc_least(features - f0, CKC_ATTENTION_DEPTH);
+          const ckc_runs run = {1, {0}, {ckc_least(features - f0, CKC_ATTENTION_DEPTH)}};
           const @T *const chunk = rows + f0 / CKC_ATTENTION_DEPTH * (t->keys + CKC_GEMM_ROWS) * rs;
           for (ptrdiff_t k = 0; k < seen; k += CKC_GEMM_ROWS) {
-            ckc_gemm_@C(layout, ckc_least(seen - k, CKC_GEMM_ROWS), columns, depth,
-                        chunk + (k0 + k) * rs, lanes + f0 * CKC_ATTENTION_STRIDE + c,
+            ckc_gemm_@C(ckc_least(seen - k, CKC_GEMM_ROWS), columns, &run,
+                        chunk + (k0 + k) * rs, rs, 1, lanes + f0 * CKC_ATTENTION_STRIDE + c,
                         CKC_ATTENTION_STRIDE, tile + k * CKC_ATTENTION_STRIDE + c,
                         CKC_ATTENTION_STRIDE, f0 > 0);
           }
@@ -114,27 +114,30 @@ extension CAttentionSource {
       for (ptrdiff_t c = 0; c < CKC_ATTENTION_LANES; c += columns) {
         const ptrdiff_t seen = c < queries ? ckc_seen_keys(t, i0 + c + columns, k0, keys) : 0;
         if (seen == 0) continue;
+        const ckc_runs run = {1, {0}, {seen}};
         for (ptrdiff_t f = 0; f < features; f += CKC_GEMM_ROWS) {
-          ckc_gemm_@C(3, ckc_least(features - f, CKC_GEMM_ROWS), columns, seen,
-                      panels + f * t->keys + k0 * CKC_GEMM_ROWS, tile + c, CKC_ATTENTION_STRIDE,
+          ckc_gemm_@C(ckc_least(features - f, CKC_GEMM_ROWS), columns, &run,
+                      panels + f * t->keys + k0 * CKC_GEMM_ROWS, 1, CKC_GEMM_ROWS, tile + c, CKC_ATTENTION_STRIDE,
                       sums + f * CKC_ATTENTION_STRIDE + c, CKC_ATTENTION_STRIDE, 1);
         }
       }
     }
     /* sums[keys, features] += a tile of weights times rows of queries, `width` apart. */
-    CKC_UNUSED static void ckc_attention_spread_@N(const ckc_attention *t, ptrdiff_t features, ptrdiff_t width,
+    CKC_UNUSED static void ckc_attention_spread_@N(const ckc_attention *t, ptrdiff_t features,
+                                                   ptrdiff_t width,
                                                    const @T *CKC_RESTRICT tile,
                                                    const @T *CKC_RESTRICT rows, ptrdiff_t i0,
-                                                   ptrdiff_t queries, ptrdiff_t k0,
-                                                   ptrdiff_t keys, @T *CKC_RESTRICT sums) {
+                                                   ptrdiff_t queries, ptrdiff_t k0, ptrdiff_t keys,
+                                                   @T *CKC_RESTRICT sums) {
       const ptrdiff_t columns = CKC_GEMM_COLUMNS(@T);
       for (ptrdiff_t f = 0; f < features; f += columns) {
         for (ptrdiff_t k = 0; k < keys; k += CKC_GEMM_ROWS) {
           /* Queries before the first that sees key k have weight 0 for it and all later ones. */
-          const ptrdiff_t before = k0 + k - t->last - i0, j = before > 0 ? before : 0;
-          if (j >= queries) break;
-          ckc_gemm_@C(0, ckc_least(keys - k, CKC_GEMM_ROWS), columns, queries - j,
-                      tile + k * CKC_ATTENTION_STRIDE + j, rows + j * width + f, width,
+          const ptrdiff_t before = k0 + k - t->last - i0;
+          if (before >= queries) break;
+          const ckc_runs run = {1, {before > 0 ? before : 0}, {queries}};
+          ckc_gemm_@C(ckc_least(keys - k, CKC_GEMM_ROWS), columns, &run,
+                      tile + k * CKC_ATTENTION_STRIDE, CKC_ATTENTION_STRIDE, 1, rows + f, width,
                       sums + k * width + f, width, 1);
         }
       }

@@ -156,10 +156,10 @@ struct CProgramPrinter {
     for (number, function) in program.functions.enumerated() {
       kernels += kernel(function, number, &uses) + "\n"
     }
-    let contracted = Set(
-      program.functions.compactMap { function in
-        if case .contraction(let contraction) = function.body { contraction.dtypes } else { nil }
-      })
+    let contractions = program.functions.compactMap { function in
+      if case .contraction(let contraction) = function.body { contraction } else { nil }
+    }
+    let contracted = Set(contractions.map(\.dtypes))
     let attentions = program.functions.compactMap { function in
       if case .attention(let attention) = function.body { attention } else { nil }
     }
@@ -179,10 +179,7 @@ struct CProgramPrinter {
       if case .sort = $0.body { true } else { false }
     }
     if !contracted.isEmpty || sorts || !attentions.isEmpty {
-      let tiled = attentions.map {
-        Contraction.DTypes(first: $0.sum, second: $0.sum, result: $0.sum)
-      }
-      out += CGemmSource.source(for: contracted.union(tiled)) + "\n\n"
+      out += CGemmSource.source(for: contractions, sums: attentions.map(\.sum)) + "\n\n"
     }
     if !attentions.isEmpty { out += CAttentionSource.source(for: attentions) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }

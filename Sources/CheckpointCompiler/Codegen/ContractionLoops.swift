@@ -293,6 +293,7 @@ extension Contraction.Part {
       }
       return false
     }
+    part.gatherEqualWindows()
     part.groups = merged(part.groups)
     part.rows = merged(part.rows)
     part.columns = merged(part.columns)

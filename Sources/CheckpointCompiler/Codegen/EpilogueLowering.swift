@@ -5,13 +5,18 @@
 //             constants, becomes a place that the loops of the contraction can count.
 // Invariants  The expressions are those that a kernel of loops would have, so the bits are the same.
 
+extension Opcode {
+  /// Whether it is what a `Contraction` computes.
+  var isSumOfProducts: Bool { self == .dotGeneral || self == .convolution }
+}
+
 extension Function {
   /// The contraction of a kernel, itself or inside a fusion; nil where it has none.
   func contractionOp(of kernel: OpID) -> OpID? {
     guard ops[kernel].opcode == .fusion else {
-      return ops[kernel].opcode.definition.category == .contraction ? kernel : nil
+      return ops[kernel].opcode.isSumOfProducts ? kernel : nil
     }
-    return opsOfKernel(kernel).first { ops[$0].opcode.definition.category == .contraction }
+    return opsOfKernel(kernel).first { ops[$0].opcode.isSumOfProducts }
   }
 }
 
@@ -43,7 +48,7 @@ struct EpilogueLowering {
     self.function = function
     self.ops = ops
     self.outputs = outputs
-    contraction = ops.first { function.ops[$0].opcode.definition.category == .contraction }!
+    contraction = ops.first { function.ops[$0].opcode.isSumOfProducts }!
     var inner: Set<ValueID> = []
     for op in ops { inner.formUnion(function.results(of: op)) }
     var read: [ValueID] = []
@@ -75,7 +80,7 @@ struct EpilogueLowering {
     let name = function.ops[contraction].opcode.name
     for op in ops where op != contraction {
       let opcode = function.ops[op].opcode
-      if opcode.definition.category == .contraction { return "it holds two contractions" }
+      if opcode.isSumOfProducts { return "it holds two contractions" }
       if opcode == .random || opcode == .reduce {
         return "'\(opcode.name)' cannot stand after '\(name)' in a 'fusion'"
       }

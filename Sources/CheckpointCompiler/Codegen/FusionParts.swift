@@ -60,7 +60,7 @@ extension Function {
     let isContraction = contractionOp(of: op) != nil
     for inner in parts.ops {
       let opcode = ops[inner].opcode
-      if opcode.definition.category == .contraction { continue }
+      if opcode.isSumOfProducts { continue }
       let fits =
         opcode.isElementwise || isIndexing(inner) || opcode == .reduce || opcode == .random
         || opcode == .reshape

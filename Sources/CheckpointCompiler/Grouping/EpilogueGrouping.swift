@@ -22,7 +22,7 @@ extension Grouping {
   func epilogues() -> [EpilogueUnit] {
     var units: [EpilogueUnit] = []
     var unitOf: [OpID: Int] = [:]
-    for op in body.reversed() where function.ops[op].opcode.definition.category == .contraction {
+    for op in body.reversed() where isContraction(op) {
       var search = EpilogueSearch(self, contraction: op, units: units, unitOf: unitOf)
       guard let unit = search.run() else { continue }
       for op in unit { unitOf[op] = units.count }

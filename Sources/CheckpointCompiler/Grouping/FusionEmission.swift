@@ -40,8 +40,7 @@ extension Grouping {
     let value = function.result(of: op)
     if isReturned.contains(value) { return true }
     return readers[value].contains {
-      let isOutside =
-        groupOf[$0] < 0 || function.ops[$0].opcode.definition.category == .contraction
+      let isOutside = groupOf[$0] < 0 || isContraction($0)
       return isOutside && (!isCopied[$0] || isStandalone($0))
     }
   }

@@ -22,10 +22,10 @@
 ///
 /// - Parameters:
 ///   - function: The function.
-///   - hasEpilogues: Whether elementwise ops may join contractions.
+///   - joinsContractions: Whether an epilogue runs in the kernel of its contraction, or after it.
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
-func grouped(_ function: Function, hasEpilogues: Bool = true) -> Function {
-  let grouping = Grouping(withoutFusions(function), hasEpilogues: hasEpilogues)
+func grouped(_ function: Function, joinsContractions: Bool = true) -> Function {
+  let grouping = Grouping(withoutFusions(function), joinsContractions: joinsContractions)
   let result = grouping.rebuilt()
   assert(result.fusionErrors().isEmpty, "\(result.fusionErrors())")
   return result
@@ -73,8 +73,8 @@ struct Grouping {
     var frame: LoopFrame
     /// Whether it is part of the backward pass.
     var isBackward: Bool
-    /// Whether it is a contraction with its epilogue, which nothing else joins.
-    var hasContraction = false
+    /// Whether it is an epilogue, with its contraction or without, which nothing else joins.
+    var isEpilogue = false
   }
 
   let function: Function
@@ -94,8 +94,14 @@ struct Grouping {
   /// Whether an op is part of the backward pass.
   private(set) var isBackward: Table<OpID, Bool>
 
-  /// The groups of a function without fusions, with or without epilogues.
-  init(_ function: Function, hasEpilogues: Bool = true) {
+  /// Whether epilogues were found.
+  private(set) var hasEpilogues = false
+
+  /// The groups of a function without fusions.
+  ///
+  /// Where epilogues do not join their contractions, they are kernels of their own, and all other
+  /// kernels are the same: how a reduction runs does not depend on it.
+  init(_ function: Function, joinsContractions: Bool = true) {
     self.function = function
     body = Array(function.blocks[function.body].ops.dropLast())
     var position = Table<OpID, Int>(repeating: 0, count: function.ops.count)
@@ -119,13 +125,12 @@ struct Grouping {
     }
     findBackward()
     formGroups(around: [])
-    guard hasEpilogues else { return }
     let epilogues = epilogues()
-    if !epilogues.isEmpty { formGroups(around: epilogues) }
+    hasEpilogues = !epilogues.isEmpty
+    guard hasEpilogues else { return }
+    formGroups(
+      around: joinsContractions ? epilogues : epilogues.map { $0.filter { !isContraction($0) } })
   }
-
-  /// Whether a contraction has an epilogue.
-  var hasEpilogue: Bool { groups.contains { $0.hasContraction } }
 
   private mutating func formGroups(around epilogues: [EpilogueUnit]) {
     groupOf = Table(repeating: -1, count: function.ops.count)
@@ -136,7 +141,7 @@ struct Grouping {
       groups.append(
         Group(
           ops: unit, frame: LoopFrame(domain: shape, reduced: []),
-          isBackward: isBackward[unit.last!], hasContraction: true))
+          isBackward: isBackward[unit.last!], isEpilogue: true))
     }
     for op in body where groupOf[op] < 0 {
       guard let frame = LoopFrame(op, of: function) ?? randomFrame(op) else { continue }
@@ -148,10 +153,11 @@ struct Grouping {
     joinReductions()
   }
 
+  func isContraction(_ op: OpID) -> Bool { function.ops[op].opcode.isSumOfProducts }
+
   /// Whether an op reads its operands from memory, also within a group.
   func readsMemory(_ op: OpID) -> Bool {
-    let opcode = function.ops[op].opcode
-    return opcode == .random || opcode.definition.category == .contraction
+    function.ops[op].opcode == .random || isContraction(op)
   }
 
   /// Whether a value is in memory once the kernels run that the groups are.
@@ -372,7 +378,7 @@ struct Grouping {
   /// Joins two groups if their loops fit and no cycle arises.
   @discardableResult
   private mutating func join(_ a: Int, _ b: Int) -> Bool {
-    guard a != b, !groups[a].hasContraction, !groups[b].hasContraction,
+    guard a != b, !groups[a].isEpilogue, !groups[b].isEpilogue,
       let frame = joinedFrame(a, b), !dependsIndirectly(a, on: b),
       !dependsIndirectly(b, on: a)
     else { return false }

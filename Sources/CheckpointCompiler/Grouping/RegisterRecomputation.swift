@@ -16,8 +16,8 @@
 
 /// The grouped functions worth planning: the one that stores what the backward pass reads, then those
 /// whose backward kernels compute more and more of it anew; never the values named in `stored`. Where
-/// contractions have epilogues, the same again without: a product and what is made of it are then
-/// stored and computed again one by one.
+/// contractions have epilogues, the same again with these as kernels of their own: a product and what is
+/// made of it are then stored and computed again one by one.
 ///
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
 func kernelVariants(
@@ -25,20 +25,21 @@ func kernelVariants(
 ) -> [Function] {
   let flat = withoutFusions(function)
   var variants: [Function] = []
-  for hasEpilogues in [true, false] {
-    let first = Grouping(flat, hasEpilogues: hasEpilogues)
+  for joinsContractions in [true, false] {
+    let first = Grouping(flat, joinsContractions: joinsContractions)
     variants.append(first.rebuilt())
     guard flat.ops.count <= RegisterRecomputation.opsMax else { return variants }
     var seen: [[OpID]] = [[]]
     for price in RegisterRecomputation.bytePrices {
       var recomputation = RegisterRecomputation(
         flat, first, storing: stored, target: target, bytePrice: price)
-      guard let (grouping, recomputed) = recomputation.regrouped(), !seen.contains(recomputed)
+      guard let (grouping, recomputed) = recomputation.regrouped(joinsContractions),
+        !seen.contains(recomputed)
       else { continue }
       seen.append(recomputed)
       variants.append(grouping.rebuilt())
     }
-    if !first.hasEpilogue { break }
+    if !first.hasEpilogues { break }
   }
   assert(variants.allSatisfy { $0.fusionErrors().isEmpty })
   return variants
@@ -89,10 +90,10 @@ private struct RegisterRecomputation {
   private static let unitsPerByte = 256
 
   /// The groups of the function with its copies, and the ops that have some; nil without copies.
-  mutating func regrouped() -> (Grouping, recomputed: [OpID])? {
+  mutating func regrouped(_ joinsContractions: Bool) -> (Grouping, recomputed: [OpID])? {
     for _ in 0..<Self.roundsMax {
       guard let copied = copied() else { return nil }
-      let grouping = Grouping(copied.function, hasEpilogues: self.grouping.hasEpilogue)
+      let grouping = Grouping(copied.function, joinsContractions: joinsContractions)
       let stored = copied.origins.filter { grouping.isReadOutside($0.copy) }
       if stored.isEmpty {
         return (grouping, Array(Set(copied.origins.map(\.original))).sorted())
