@@ -240,7 +240,7 @@ extension Contraction.Part {
     let depths = seen(depth, by: operand)
     guard depths.count == 1 else { return false }
     let isNear = depths[0].stride(operand) * dtypes.sum.byteCount <= 1024
-    return rowCount <= 2 * CGemmSource.rowsMax || isNear && rowCount <= 10 * CGemmSource.rowsMax
+    return rowCount <= 2 * CGemmSource.rowsMax || isNear && rowCount <= 512
   }
 }
 
