@@ -15,7 +15,10 @@ struct CEpilogue {
   private var lines: [String]
   private(set) var uses: Set<String>
 
-  /// - Parameter product: The dtype that sums are rounded to.
+  /// - Parameters:
+  ///   - epilogue: The epilogue.
+  ///   - buffers: The buffers of the kernel.
+  ///   - product: The dtype that sums are rounded to.
   init(_ epilogue: Epilogue, buffers: [KernelBuffer], product: DType) {
     self.epilogue = epilogue
     self.buffers = buffers
@@ -50,6 +53,7 @@ struct CEpilogue {
   ///   - width: The number of columns of most tiles.
   ///   - rowStep: The distance in `at` of the places of one row.
   ///   - readsTotals: Whether the sums are in the buffer `totals`, where results go.
+  /// - Returns: The text of the function.
   func function(
     _ name: String, type: String, strides: [Int], width: String, rowStep: String,
     readsTotals: Bool

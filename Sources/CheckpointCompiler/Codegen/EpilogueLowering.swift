@@ -97,11 +97,12 @@ struct EpilogueLowering {
     return nil
   }
 
-  /// The contraction, or nil where `problem` says why there is none.
+  /// Lowers the ops.
   ///
   /// - Parameters:
   ///   - buffers: The buffers of what is read.
   ///   - written: The buffers of the outputs.
+  /// - Returns: The contraction, or nil where `problem` says why there is none.
   mutating func run(buffers: [ValueID: Int], written: [Int]) -> Contraction? {
     guard problem == nil, let epilogue = epilogue(buffers, written) else { return nil }
     let type = function.type(of: product)

@@ -23,6 +23,7 @@
 /// - Parameters:
 ///   - function: The function.
 ///   - joinsContractions: Whether an epilogue runs in the kernel of its contraction, or after it.
+/// - Returns: The function of kernels.
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
 func grouped(_ function: Function, joinsContractions: Bool = true) -> Function {
   let grouping = Grouping(withoutFusions(function), joinsContractions: joinsContractions)
