@@ -152,6 +152,12 @@ struct CStatements {
       block("for (ptrdiff_t \(name) = 0; \(name) < \(extent); \(name) += \(width))", body)
     case .lanes(let variable, let lane, let block, let most, let total, let body):
       lanes(variable, lane, block, most: most, total: total, body)
+    case .part(let variable, let step, let start, let most, let total, let body):
+      let name = "i\(variable)"
+      let end = "i\(start) + \(most)"
+      let below = total % most == 0 ? end : "(\(end) < \(total) ? \(end) : \(total))"
+      let advance = step == 1 ? "\(name)++" : "\(name) += \(step)"
+      block("for (ptrdiff_t \(name) = i\(start); \(name) < \(below); \(advance))", body)
     case .when(let conditions, let body):
       if conditions.isEmpty { emit(body) } else { block("if (\(text(conditions)))", body) }
     case .randomWords(let row, let key, let stream, let start, let block, let most, let total):
@@ -243,7 +249,7 @@ extension Statement {
   /// Whether it is, or holds, a loop.
   fileprivate var isLoop: Bool {
     switch self {
-    case .loop, .lanes, .blocks, .defineRow, .randomWords: true
+    case .loop, .lanes, .blocks, .part, .defineRow, .randomWords: true
     case .when(_, let body): body.contains { $0.isLoop }
     case .define, .definePlace, .assignLane, .store: false
     }

@@ -53,8 +53,14 @@ struct ElementReader {
   static let readsMax = 20_000
   /// Whether a kernel reads too much: values read at ever more places double with every op.
   private(set) var isTooLarge = false
-  /// The next free scalar.
+  /// The next free scalar, and the next free row.
   var nextLocal = 0
+  var nextRow = 0
+  /// The groups whose lanes are walked as one loop; nil where the dimensions are loops of their own.
+  var groups: LaneGroups?
+  /// The rows that hold what is read once for each group, spread over the lanes of all groups.
+  private var spreadRows: [Expression: Int] = [:]
+  private var spreadLoads: [(row: Int, dtype: DType, value: Expression)] = []
   private var known: [Key: Expression] = [:]
 
   init(_ function: Function, inner: Set<ValueID>, buffers: [ValueID: Int], extents: [Int]) {
@@ -73,7 +79,33 @@ struct ElementReader {
   /// An index as it stands in the code, after merging.
   mutating func place(_ index: Index) -> Index {
     touched.append(index)
-    return dropped.reduce(index) { $0.dropping($1) }
+    let place = dropped.reduce(index) { $0.dropping($1) }
+    // The lanes of all groups are one loop.
+    guard let groups, place.mentions(groups.lane) else { return place }
+    return place.dropping(groups.group)
+  }
+
+  /// What is at a place; in a walk over the lanes of all groups, the lane of a row where it is the
+  /// same for all lanes of a group.
+  private mutating func element(
+    _ dtype: DType, at index: Index, _ value: (Index) -> Expression
+  ) -> Expression {
+    let place = place(index)
+    let value = value(place)
+    guard let groups, place.mentions(groups.group) else { return value }
+    let lane = Index.variable(groups.lane)
+    if let row = spreadRows[value] { return .lane(row: row, lane) }
+    let row = nextRow
+    nextRow += 1
+    spreadRows[value] = row
+    spreadLoads.append((row, dtype, value))
+    return .lane(row: row, lane)
+  }
+
+  /// What has been read for groups, and is to be spread over rows before the loop that reads it.
+  mutating func takeSpreadLoads() -> [(row: Int, dtype: DType, value: Expression)] {
+    defer { spreadLoads = [] }
+    return spreadLoads
   }
 
   /// Defines a scalar and returns it.
@@ -108,8 +140,11 @@ struct ElementReader {
   private mutating func make(_ value: ValueID, at indices: [Index]) -> Expression {
     let type = function.type(of: value)
     guard isInner.contains(value), let op = function.definingOp(of: value) else {
-      let place = place(linear(value, indices))
-      return define(type.dtype, .load(buffer: buffers[value]!, place))
+      let buffer = buffers[value]!
+      let element = element(type.dtype, at: linear(value, indices)) {
+        .load(buffer: buffer, $0)
+      }
+      return define(type.dtype, element)
     }
     let opcode = function.ops[op].opcode
     let attributes = function.ops[op].attributes
@@ -122,7 +157,7 @@ struct ElementReader {
       }
       return .constant(type.dtype, bytes)
     case .iota:
-      return .number(place(indices[attributes.int(.dim)!]), type.dtype)
+      return element(type.dtype, at: indices[attributes.int(.dim)!]) { .number($0, type.dtype) }
     case .broadcastInDim:
       let shape = source(0).shape
       let dims = attributes.ints(.dims)!
@@ -158,11 +193,12 @@ struct ElementReader {
       return define(
         type.dtype, .combine(kind: kind, type.dtype, .neutral(kind: kind, type.dtype), element))
     case .random:
+      let (key, stream) = (buffers[operands[0]]!, attributes.int(.stream) ?? 0)
       let word =
         (indices == fullIndices ? randomWords[op] : nil)
-        ?? .randomWord(
-          key: buffers[operands[0]]!, stream: attributes.int(.stream) ?? 0,
-          place(linear(value, indices)))
+        ?? element(.ui32, at: linear(value, indices)) {
+          .randomWord(key: key, stream: stream, $0)
+        }
       return type.dtype == .ui32 ? word : define(type.dtype, .uniform(word, type.dtype))
     case .bitcastConvert where source(0).rank > type.rank:
       return readWidened(operands[0], to: type.dtype, at: indices)

@@ -78,6 +78,9 @@ enum Statement: Hashable, Sendable {
   case lanes(variable: Int, lane: Int, block: Int, most: Int, total: Int, [Statement])
   /// A loop in blocks of `width`: the variable takes `0, width, …` below `extent`.
   case blocks(variable: Int, width: Int, extent: Int, LoopKind, [Statement])
+  /// A loop over a part of a range: the variable takes `start, start + step, …` below `start + most`
+  /// and `total`, where `start` is the variable of a loop in blocks of `most` below `total`.
+  case part(variable: Int, step: Int, start: Int, most: Int, total: Int, [Statement])
   /// Statements that run where all conditions hold.
   case when([Condition], [Statement])
   /// A row of `ui32` with the words from `start` on of a random stream, as many as the block that

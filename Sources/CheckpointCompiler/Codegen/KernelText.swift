@@ -98,6 +98,9 @@ struct KernelText {
     case .blocks(let variable, let width, let extent, let kind, let body):
       add("\(word(kind)) i\(variable) < \(extent) by \(width)", depth)
       print(body, depth: depth + 1)
+    case .part(let variable, let step, let start, let most, let total, let body):
+      add("for i\(variable) < \(most) after i\(start), below \(total), by \(step)", depth)
+      print(body, depth: depth + 1)
     case .when(let conditions, let body):
       add("when \(text(conditions))", depth)
       print(body, depth: depth + 1)

@@ -10,6 +10,17 @@ struct LoopDimension: Hashable, Sendable {
   var isReduced = false
 }
 
+/// Two innermost dimensions that are walked as one, of which the inner one is reduced.
+struct LaneGroups: Hashable, Sendable {
+  /// The variable of the outer dimension, the groups, and that of the lanes in a group; a walk over
+  /// the lanes of all groups has the latter.
+  var group: Int
+  var lane: Int
+  /// The number of groups, and of the lanes in each.
+  var count: Int
+  var size: Int
+}
+
 /// Dimensions with neighbours joined that every index walks through as one, and the variables that
 /// are always 0 thereafter.
 ///

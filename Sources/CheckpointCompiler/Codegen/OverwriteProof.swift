@@ -70,7 +70,7 @@ struct OverwriteProof {
     proof.visit(epilogue.statements)
     return proof.stores.allSatisfy { store in
       proof.loads.allSatisfy { $0.index == store.index && $0.position <= store.position }
-        && store.index == Index.variable(0)
+        && (store.index == Index.variable(0) || epilogue.shape.reduce(1, *) == 1)
     }
   }
 
@@ -96,17 +96,28 @@ struct OverwriteProof {
       case .loop(let variable, let extent, _, let body):
         visit(body, in: Loop(variable: variable, extent: extent))
       case .blocks(let variable, let width, let extent, _, let body):
-        visit(body, in: Loop(variable: variable, extent: extent, step: width))
+        visit(
+          body, in: Loop(variable: variable, extent: width < extent ? extent : 1, step: width))
       case .lanes(let variable, _, let block, let most, let total, let body):
-        // No lane reaches into the next block.
-        let fits = loops.last { $0.variable == block }.map { $0.step >= most } ?? false
-        visit(body, in: Loop(variable: variable, extent: total, block: fits ? block : nil))
+        visit(
+          body, in: Loop(variable: variable, extent: total, block: self.start(block, of: most)))
+      case .part(let variable, let step, let start, let most, let total, let body):
+        visit(
+          body,
+          in: Loop(
+            variable: variable, extent: total, step: step, block: self.start(start, of: most)))
       case .when(_, let body):
         visit(body)
       case .randomWords(_, let key, _, _, _, _, _):
         visitKey(key)
       }
     }
+  }
+
+  /// A variable if it is that of blocks that are as long as the loop inside them: then no iteration
+  /// reaches into the next block.
+  private func start(_ variable: Int, of most: Int) -> Int? {
+    loops.last { $0.variable == variable }.flatMap { $0.step >= most ? variable : nil }
   }
 
   private mutating func visit(_ body: [Statement], in loop: Loop) {
@@ -168,8 +179,14 @@ struct OverwriteProof {
       else { return nil }
       digits.append((term.factor, load.extent))
       told.insert(variable)
-      // Lanes of blocks: the variable is the start of the block and the lane within it.
-      if let block = load.block, block == store.block { told.insert(block) }
+      // Lanes of blocks: the variable is the start of the block and the lane within it; the block
+      // may lie in a part in turn.
+      var (inner, other): (Loop?, Loop?) = (load, store)
+      while let block = inner?.block, block == other?.block {
+        told.insert(block)
+        inner = loads.last { $0.variable == block }
+        other = stores.last { $0.variable == block }
+      }
     }
     digits.sort { $0.factor < $1.factor }
     var reach = 0

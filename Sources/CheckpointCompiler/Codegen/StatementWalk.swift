@@ -82,6 +82,11 @@ private func swept(_ statements: [Statement], _ used: inout Set<Int>) -> [Statem
     case .blocks(let variable, let width, let extent, let kind, let body):
       let body = swept(body, &used)
       kept.append(.blocks(variable: variable, width: width, extent: extent, kind, body))
+    case .part(let variable, let step, let start, let most, let total, let body):
+      let body = swept(body, &used)
+      kept.append(
+        .part(
+          variable: variable, step: step, start: start, most: most, total: total, body))
     case .when(let conditions, let body):
       let body = swept(body, &used)
       for condition in conditions { use(condition.index, &used) }
