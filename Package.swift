@@ -25,7 +25,9 @@ let package = Package(
       name: "ckc-fuzz", dependencies: ["CheckpointCompiler", "CompilerTesting"],
       swiftSettings: settings),
     .executableTarget(
-      name: "ckc-bench", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
+      name: "ckc-bench", dependencies: ["CheckpointCompiler"],
+      resources: ["peer.py", "torch_peer.py", "jax_peer.py"].map { .embedInCode("Peers/\($0)") },
+      swiftSettings: settings),
     .testTarget(
       name: "CheckpointCompilerTests",
       dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc", "ckc-bench"],

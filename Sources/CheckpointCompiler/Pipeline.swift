@@ -1,6 +1,7 @@
 // The one list of passes, and the order that it must keep.
 //
-// Every pass rewrites a whole function into another one with the same results, bit by bit. All of them
+// Every pass rewrites a whole function into another one with the same results, bit by bit, apart from
+// `attention`, which rounds in another order. All of them
 // run before planning: the order of ops after it is the plan.
 
 /// A rewriting of a function that changes no result.
@@ -51,11 +52,12 @@ struct Pipeline: Sendable {
 
   /// What makes a step smaller before it is grouped and planned.
   static let simplification = Pipeline(
-    passes: [folding, commonSubexpressions, deadCode, loopSimplification],
+    passes: [folding, commonSubexpressions, deadCode, attentionFusion, loopSimplification],
     order: [
       Before("fold", "cse", because: "folding brings equal ops into the same form"),
       Before("fold", "dce", because: "folding leaves its inputs unread"),
       Before("cse", "dce", because: "joined ops no longer read their operands"),
+      Before("dce", "attention", because: "a dead reader of weights is one too many"),
       Before("dce", "loops", because: "only what is read has to be carried"),
     ])
 

@@ -157,15 +157,16 @@ struct Planner: Sendable {
     // The smallest peak does not always pack best.
     let plans = plans(upTo: peak + peak / 10).prefix(Planner.packingsMax)
     var best: PlannedStep?
-    for plan in plans where plan.peakBytes < best?.arenaBytes ?? .max {
-      let candidate = try step(plan, capacityBytes: plan.peakBytes)
+    func consider(_ plan: PlanArchive.Plan, packingEffort: Double) throws(CompileError) {
+      let candidate = try step(
+        plan, capacityBytes: plan.peakBytes, packingEffort: packingEffort)
       if candidate.arenaBytes < best?.arenaBytes ?? .max { best = candidate }
     }
-    if let arena = best?.arenaBytes, peak < arena {
-      // Every byte counts here.
-      let candidate = try step(plans[0], capacityBytes: peak, packingEffort: 8)
-      if candidate.arenaBytes < arena { best = candidate }
+    for plan in plans where plan.peakBytes < best?.arenaBytes ?? .max {
+      try consider(plan, packingEffort: 0.1)
     }
+    // Every byte counts here.
+    if let arena = best?.arenaBytes, peak < arena { try consider(plans[0], packingEffort: 1) }
     smallestStep = best
     return best!
   }

@@ -69,6 +69,16 @@ struct VariantPlanner: Sendable {
     }
   }
 
+  /// The smallest arena that was found: that of `smallest()`, without what is known about its time.
+  mutating func smallestArenaBytes() throws(CompileError) -> Int {
+    var least = Int.max
+    for index in planners.indices {
+      guard planners[index].plans(upTo: nil)[0].peakBytes < least else { continue }
+      least = min(least, try planners[index].smallest().arenaBytes)
+    }
+    return least
+  }
+
   /// Plans of all variants for budgets from the smallest to keeping everything, packed: about `count`
   /// of them, evenly spread over the memory.
   mutating func frontier(count: Int) throws(CompileError) -> [ParetoCurve.Point] {

@@ -1,10 +1,10 @@
-// Tables of what the planner and the packer reach, and of what programs from elsewhere give:
-// `ckc-bench plan FILE.json… [options]`, `ckc-bench pack FILE.csv… [options]`,
-// `ckc-bench conformance DIR… [options]`.
+// Tables of what the planner and the packer reach, of what programs from elsewhere give, and of what
+// training steps take: `ckc-bench plan FILE.json… [options]`, `ckc-bench pack FILE.csv… [options]`,
+// `ckc-bench conformance DIR… [options]`, `ckc-bench step [options]`.
 //
 // Output      A row per instance and budget: what was asked, what was reached, how far from the proven
 //             bound, and the time. With `--compare` a table per problem: a row per strategy, a column
-//             per budget. Status 1 if a checker refuses one.
+//             per budget. Status 1 if a checker refuses one, or losses differ.
 
 import CheckpointCompiler
 import Foundation
@@ -19,10 +19,13 @@ enum Main {
         case "plan": try plan(PlanBenchArguments(Array(words.dropFirst())))
         case "pack": try PackBench(Array(words.dropFirst())).run()
         case "conformance": try ConformanceBench(Array(words.dropFirst())).run()
+        case "step": try StepBench(StepBenchArguments(Array(words.dropFirst()))).run()
         default:
           throw BenchError(
-            message: [PlanBenchArguments.usage, PackBench.usage, ConformanceBench.usage]
-              .joined(separator: "\n"))
+            message: [
+              PlanBenchArguments.usage, PackBench.usage, ConformanceBench.usage,
+              StepBenchArguments.usage,
+            ].joined(separator: "\n"))
         }
       exit(isSound ? 0 : 1)
     } catch {

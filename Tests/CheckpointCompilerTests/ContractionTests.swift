@@ -83,18 +83,16 @@ struct CompiledContractions {
     """
 
   static func text(_ cases: [Case], _ target: Target) -> String {
-    var dtypes: Set<Contraction.DTypes> = []
     var functions = ""
     var calls = ""
     for (index, one) in cases.enumerated() {
-      dtypes.insert(one.contraction.dtypes)
       functions += cFunction(for: one.contraction, name: "f\(index)", target: target) + "\n"
       let (a, b) = (one.operands[0].type.dtype, one.operands[1].type.dtype)
       calls += "  case \(index): f\(index)((const \(cStorageType(a)) *)a,"
       calls += " (const \(cStorageType(b)) *)b, (\(cStorageType(one.type.dtype)) *)out, scratch);"
       calls += " break;\n"
     }
-    return prologue + CGemmSource.source(for: dtypes) + functions + """
+    return prologue + CGemmSource.source(for: cases.map(\.contraction)) + functions + """
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,
         int threads);
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,
@@ -364,17 +362,19 @@ private func randomConvolution(
     }
     let cases = [
       // Several blocks of the depth, in each layout, with whole tiles and edges.
-      try product(.f32, [17, 500], [500, 40], 1, 0),
-      try product(.f32, [500, 17], [500, 64], 0, 0),
-      try product(.f32, [30, 350], [40, 350], 1, 1), try product(.f64, [9, 333], [333, 33], 1, 0),
-      // Sums of several blocks in scratch, over several blocks of rows.
-      try product(.bf16, [180, 170], [170, 9], 1, 0),
-      try product(.f16, [15, 400], [36, 400], 1, 1),
+      try product(.f32, [17, 1300], [1300, 40], 1, 0),
+      try product(.f32, [700, 17], [700, 64], 0, 0),
+      try product(.f32, [30, 650], [40, 650], 1, 1), try product(.f64, [9, 333], [333, 33], 1, 0),
+      // Columns read in place, with an edge.
+      try product(.f32, [9, 700], [700, 70], 1, 0),
+      // Sums of several blocks in scratch.
+      try product(.bf16, [60, 700], [700, 9], 1, 0),
+      try product(.f16, [15, 1300], [36, 1300], 1, 1),
       // Several blocks of columns.
-      try product(.f32, [6, 40], [600, 40], 1, 1), try product(.bf16, [40, 6], [40, 300], 0, 0),
+      try product(.f32, [6, 400], [700, 400], 1, 1), try product(.bf16, [40, 6], [40, 300], 0, 0),
       // Groups for the threads.
       try product(.f32, [7, 20, 30], [7, 30, 25], 2, 1, batch: [0]),
-      try product(.bf16, [7, 20, 170], [7, 25, 170], 2, 2, batch: [0]),
+      try product(.bf16, [7, 20, 700], [7, 5, 700], 2, 2, batch: [0]),
       // Vectors.
       try product(.f32, [1, 300], [300, 70], 1, 0), try product(.f32, [300, 70], [1, 70], 1, 1),
       try product(.f64, [70, 1], [1, 90], 1, 0),

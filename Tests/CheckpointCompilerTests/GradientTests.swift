@@ -63,7 +63,7 @@ func moduleOf(_ text: String, entry: String? = nil) throws -> Module {
 }
 
 @Suite struct GradientTests {
-  static let ops = elementwiseOps + movementOps + structuredOps + functions
+  static let ops = elementwiseOps + movementOps + structuredOps + functions + attentionOps
 
   @Test(arguments: ops.flatMap(\.cases))
   func gradientsOfOpsAreSlopes(gradientCase: GradientCase) throws { try gradientCase.check() }

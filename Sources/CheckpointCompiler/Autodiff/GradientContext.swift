@@ -12,6 +12,8 @@ public struct GradientContext: Sendable {
   public internal(set) var operands: [ValueID] = []
   /// The result of the op.
   public internal(set) var result: ValueID
+  /// All results of the op: `result` is the first of them.
+  public internal(set) var results: [ValueID] = []
   /// The gradient with respect to the result, of its type.
   public internal(set) var dy: ValueID
   /// The gradient with respect to each result, where there is one: `dy` is the first of them.

@@ -93,7 +93,7 @@ struct LoopPullback {
     case .elementwise, .movement: true
     case .generator: function.ops[op].opcode != .random
     case .indexed: !function.ops[op].opcode.updatesWindows
-    case .reduction, .contraction, .window, .structure: false
+    case .reduction, .contraction, .attention, .window, .structure: false
     }
   }
 }

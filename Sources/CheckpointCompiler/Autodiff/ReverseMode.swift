@@ -40,7 +40,7 @@ func differentiated(
   let entry = module.entry
   if entry.isTrainingStep { return entry }
   let forward = inlined(entry, in: module, scope: .beforeDifferentiation)
-    .preparingLoops().expandingScans()
+    .fusingAttention(in: module).preparingLoops().expandingScans()
   let loss = try scalarLoss(of: forward)
   try checkRegions(of: forward)
   var walk = ReverseWalk(forward, module, residuals)
@@ -227,6 +227,7 @@ struct ReverseWalk {
     }
     context.operands = operands.map { map[$0]! }
     context.result = map[results.first!]!
+    context.results = results.map { map[$0]! }
     context.resultGradients = results.map { gradients[$0] }
     context.dy = context.resultGradients.compactMap { $0 }[0]
     context.attributes = source.attributes

@@ -10,34 +10,70 @@
 /// `CKC_RESTRICT`, `static int ckc_threads(int)`, `<stddef.h>`, `<stdint.h>`, `<string.h>`. Neither
 /// operand may overlap the result; `scratch` is aligned to 64 and has `scratchBytes(for:target:)`.
 func cFunction(for contraction: Contraction, name: String, target: Target) -> String {
+  cFunction(for: contraction, epilogue: nil, name: name, target: target)
+}
+
+/// The C text of a contraction with an epilogue: its function has the buffers of the epilogue as
+/// parameters in place of `out`.
+///
+/// - Parameters:
+///   - contraction: A contraction.
+///   - buffers: The buffers of its kernel.
+///   - name: The name of the function.
+///   - target: The machine.
+///   - uses: Receives the support functions that are called.
+/// - Returns: The function, after those that it calls.
+func cFunction(
+  for contraction: Contraction, buffers: [KernelBuffer], name: String, target: Target,
+  uses: inout Set<String>
+) -> String {
+  let epilogue = contraction.epilogue.map {
+    CEpilogue($0, buffers: buffers, product: contraction.dtypes.result)
+  }
+  uses.formUnion(epilogue?.uses ?? [])
+  return cFunction(for: contraction, epilogue: epilogue, name: name, target: target)
+}
+
+private func cFunction(
+  for contraction: Contraction, epilogue: CEpilogue?, name: String, target: Target
+) -> String {
   var text = ""
   var calls = ""
+  let results = epilogue?.arguments ?? "out"
   for (index, part) in contraction.parts.enumerated() {
     let partName = contraction.parts.count == 1 ? name : "\(name)_\(index)"
-    let writer = CPart(part: part, dtypes: contraction.dtypes, name: partName)
+    let writer = CPart(
+      part: part, dtypes: contraction.dtypes, name: partName, epilogue: epilogue)
     switch part.form(contraction.dtypes, target) {
     case .lanes: text += writer.lanes(target)
     case .dots: text += writer.dots(target)
     case .packed(let blocking): text += writer.packed(blocking)
     }
-    calls += "  \(partName)(a, b, out, scratch);\n"
+    calls += "  \(partName)(a, b, \(results), scratch);\n"
   }
   if contraction.parts.count == 1 { return text }
-  if calls.isEmpty { calls = "  (void)a;\n  (void)b;\n  (void)out;\n  (void)scratch;\n" }
-  let writer = CPartSignature(dtypes: contraction.dtypes)
+  if calls.isEmpty {
+    let unused = "a, b, \(results), scratch".split(separator: ", ")
+    calls = unused.map { "  (void)\($0);\n" }.joined()
+  }
+  let writer = CPartSignature(dtypes: contraction.dtypes, epilogue: epilogue)
   return text + writer.head(name) + "{\n\(calls)}\n"
 }
 
 /// The head of the functions of contractions.
 struct CPartSignature {
   var dtypes: Contraction.DTypes
+  var epilogue: CEpilogue?
 
   func head(_ name: String) -> String {
     let (a, b) = (cStorageType(dtypes.first), cStorageType(dtypes.second))
+    let results =
+      epilogue?.parameters.joined(separator: ",\n  ")
+      ?? "\(cStorageType(dtypes.result)) *CKC_RESTRICT out"
     return """
       CKC_CONTRACT static void \(name)(
         const \(a) *CKC_RESTRICT a, const \(b) *CKC_RESTRICT b,
-        \(cStorageType(dtypes.result)) *CKC_RESTRICT out, unsigned char *CKC_RESTRICT scratch)
+        \(results), unsigned char *CKC_RESTRICT scratch)
 
       """
   }
@@ -51,8 +87,10 @@ struct CPart {
   var part: Part
   var dtypes: Contraction.DTypes
   var name: String
+  /// What is done with the sums; nil where they are the result.
+  var epilogue: CEpilogue?
 
-  var head: String { CPartSignature(dtypes: dtypes).head(name) }
+  var head: String { CPartSignature(dtypes: dtypes, epilogue: epilogue).head(name) }
 
   /// The C type that products are added in.
   var sumType: String { dtypes.sum.cSum }

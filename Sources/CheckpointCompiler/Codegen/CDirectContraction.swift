@@ -33,12 +33,21 @@ extension CPart {
       let value = sum("\(axis.start)", outer, "i") { $0.steps[index] }
       text += "    const ptrdiff_t q\(index) = \(value);\n"
     }
-    return text
+    return text + extraStarts(outer, "i", indent: "    ")
+  }
+
+  /// The function of the epilogue for blocks of neighbours along a loop.
+  private func finish(along lane: Loop?, width: Int) -> String {
+    epilogue?.function(
+      name, type: sumType, strides: placeStrides(lane), width: "\(width)", rowStep: "1",
+      readsTotals: false) ?? ""
   }
 
   /// Opens the loops over the depth; at their end stand `ap` and `bp`. Misses along the axes in
-  /// `checked`, whose position is the same for all lanes, are skipped.
-  private func depthLoops(_ loops: [Loop], checked: [Int]) -> String {
+  /// `checked`, whose position is the same for all lanes, are skipped; or, where `lanes` says so, they
+  /// leave no `lanes`: GCC 12 loses places of the loops over lanes, in vectors of AVX-512, where the
+  /// loop around them goes on early.
+  private func depthLoops(_ loops: [Loop], checked: [Int], lanes: Bool = false) -> String {
     var text = ""
     for (index, loop) in loops.enumerated() {
       text += "    for (ptrdiff_t k\(index) = 0; k\(index) < \(loop.extent); ++k\(index))\n"
@@ -53,8 +62,13 @@ extension CPart {
       let position = sum("q\(axis)", loops, "k") { $0.steps[axis] }
       text += "      const ptrdiff_t p\(axis) = \(position);\n"
       guard checked.contains(axis) else { continue }
-      text += "      if (\(misses("p\(axis)", part.axes[axis]))) continue;\n"
+      if !lanes { text += "      if (\(misses("p\(axis)", part.axes[axis]))) continue;\n" }
       offsets += offset("p\(axis)", part.axes[axis])
+    }
+    if lanes {
+      let outside = checked.map { misses("p\($0)", part.axes[$0]) }.joined(separator: " || ")
+      text +=
+        "      const ptrdiff_t lanes = \(outside.isEmpty ? "count" : "\(outside) ? 0 : count");\n"
     }
     text += "      const ptrdiff_t ap = \(sum("ao", loops, "k") { $0.first })\(offsets);\n"
     text += "      const ptrdiff_t bp = \(sum("bo", loops, "k") { $0.second });\n"
@@ -74,7 +88,7 @@ extension CPart {
     let moving = lane.steps.indices.filter { lane.steps[$0] != 0 }
     let type = sumType
 
-    var text = head + "{\n"
+    var text = finish(along: laneLoop == nil ? nil : lane, width: width) + head + "{\n"
     text += pragma(target, tasks: tasks)
     text += "  for (ptrdiff_t task = 0; task < \(tasks); ++task) {\n"
     if blocks > 1 {
@@ -89,11 +103,16 @@ extension CPart {
     text += "    \(type) sums[\(width)];\n"
     text += "    for (ptrdiff_t l = 0; l < count; ++l) sums[l] = 0;\n"
     if part.depthCount > 0 {
-      text += depthLoops(part.depth, checked: part.axes.indices.filter { !moving.contains($0) })
+      text += depthLoops(
+        part.depth, checked: part.axes.indices.filter { !moving.contains($0) }, lanes: true)
       text += laneRange(lane, moving)
     }
-    text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    text += "      out[oo\(term("(from + l)", lane.out))] = \(store("sums[l]"));\n    }\n"
+    if let epilogue {
+      text += finished(epilogue, count: "count", from: "from")
+    } else {
+      text += "    for (ptrdiff_t l = 0; l < count; ++l) {\n"
+      text += "      out[oo\(term("(from + l)", lane.out))] = \(store("sums[l]"));\n    }\n"
+    }
     text += "    (void)rest;\n    (void)from;\n    (void)ao;\n    (void)bo;\n"
     for axis in part.axes.indices { text += "    (void)q\(axis);\n" }
     return text + "  }\n  (void)a;\n  (void)b;\n  (void)scratch;\n}\n"
@@ -107,7 +126,7 @@ extension CPart {
     var skip = ""
     var aIndex = "ap" + term("(from + l)", lane.first)
     if isRange {
-      text += "      ptrdiff_t first = 0, last = count;\n"
+      text += "      ptrdiff_t first = 0, last = lanes;\n"
       for index in moving {
         let (step, extent) = (lane.steps[index], part.axes[index].extent)
         let start = "s\(index)"
@@ -124,7 +143,7 @@ extension CPart {
       }
       text += "      for (ptrdiff_t l = first; l < last; ++l) {\n"
     } else {
-      text += "      for (ptrdiff_t l = 0; l < count; ++l) {\n"
+      text += "      for (ptrdiff_t l = 0; l < lanes; ++l) {\n"
       for index in moving {
         text += "        const ptrdiff_t s\(index) = p\(index)"
         text += "\(term("(from + l)", lane.steps[index]));\n"
@@ -146,7 +165,7 @@ extension CPart {
     let (type, lanes) = (sumType, CPart.dotLanes)
     let inner = part.depth.last!
     let moved = part.axes.indices.filter { inner.steps[$0] != 0 }
-    var text = head + "{\n"
+    var text = finish(along: nil, width: 1) + head + "{\n"
     text += pragma(target, tasks: tasks)
     text += "  for (ptrdiff_t task = 0; task < \(tasks); ++task) {\n"
     text += decoded("task", outer, "i", indent: "    ")
@@ -177,12 +196,13 @@ extension CPart {
           for (ptrdiff_t w = \(lanes / 2); w > 0; w /= 2) {
             for (ptrdiff_t l = 0; l < w; ++l) sums[l] += sums[l + w];
           }
-          out[oo] = \(store("sums[0]"));
-        }
-        (void)scratch;
-      }
 
       """
-    return text
+    if let epilogue {
+      text += finished(epilogue, count: "1", from: "0")
+    } else {
+      text += "    out[oo] = \(store("sums[0]"));\n"
+    }
+    return text + "  }\n  (void)scratch;\n}\n"
   }
 }

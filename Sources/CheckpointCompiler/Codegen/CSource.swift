@@ -156,10 +156,14 @@ struct CProgramPrinter {
     for (number, function) in program.functions.enumerated() {
       kernels += kernel(function, number, &uses) + "\n"
     }
-    let contracted = Set(
-      program.functions.compactMap { function in
-        if case .contraction(let contraction) = function.body { contraction.dtypes } else { nil }
-      })
+    let contractions = program.functions.compactMap { function in
+      if case .contraction(let contraction) = function.body { contraction } else { nil }
+    }
+    let contracted = Set(contractions.map(\.dtypes))
+    let attentions = program.functions.compactMap { function in
+      if case .attention(let attention) = function.body { attention } else { nil }
+    }
+    uses.formUnion(attentions.flatMap { CAttentionSource.supportFunctions($0.dtype) })
     for dtype in [DType.bf16, .f16] {
       if contracted.contains(where: { $0.first == dtype || $0.second == dtype }) {
         uses.insert("ckc_\(dtype.name)_to_f32")
@@ -174,7 +178,10 @@ struct CProgramPrinter {
     let sorts = program.functions.contains {
       if case .sort = $0.body { true } else { false }
     }
-    if !contracted.isEmpty || sorts { out += CGemmSource.source(for: contracted) + "\n\n" }
+    if !contracted.isEmpty || sorts || !attentions.isEmpty {
+      out += CGemmSource.source(for: contractions, sums: attentions.map(\.sum)) + "\n\n"
+    }
+    if !attentions.isEmpty { out += CAttentionSource.source(for: attentions) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }
     return out + kernels + macros() + routines() + step()
   }
@@ -243,8 +250,12 @@ struct CProgramPrinter {
     switch function.body {
     case .sort(let sort):
       return cFunction(for: sort, name: symbol, parameters: parameters, uses: &uses)
+    case .attention(let attention):
+      return cFunction(for: attention, name: symbol, parameters: parameters)
     case .contraction(let contraction):
-      return cFunction(for: contraction, name: symbol, target: program.target)
+      return cFunction(
+        for: contraction, buffers: function.buffers, name: symbol, target: program.target,
+        uses: &uses)
     case .loops(let statements):
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)

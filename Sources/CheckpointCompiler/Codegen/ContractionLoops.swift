@@ -21,6 +21,8 @@ struct Contraction: Sendable, Hashable {
     var out = 0
     /// How far a step moves the position along each window axis; empty where there is no window.
     var steps: [Int] = []
+    /// Strides of the places of the epilogue.
+    var extras: [Int] = []
 
     /// The stride in the first or the second operand.
     func stride(_ operand: Operand) -> Int { operand == .first ? first : second }
@@ -58,6 +60,11 @@ struct Contraction: Sendable, Hashable {
     var firstBase = 0
     var secondBase = 0
     var outBase = 0
+    /// Where the places of the epilogue start.
+    var extraBases: [Int] = []
+    /// Whether sums over several blocks of the depth have to wait in scratch: the epilogue leaves no
+    /// memory that could hold them.
+    var sumsWait = false
 
     var columnOperand: Operand { rowOperand == .first ? .second : .first }
     var groupCount: Int { product(groups) }
@@ -88,21 +95,33 @@ struct Contraction: Sendable, Hashable {
   var dtypes: DTypes
   /// The parts; none where the result has no element.
   var parts: [Part]
+  /// What is done with the sums before anything is stored; nil where they are the result.
+  var epilogue: Epilogue?
 
-  /// The contraction that an op is; nil for other ops.
-  init?(_ signature: OpSignature, result: TensorType) {
+  /// The contraction that an op is; nil for other ops, and where the epilogue does not follow its
+  /// loops.
+  init?(_ signature: OpSignature, result: TensorType, epilogue: Epilogue? = nil) {
     dtypes = DTypes(
       first: signature[0].dtype, second: signature[1].dtype, result: result.dtype)
     parts = []
+    self.epilogue = epilogue
     let isEmpty = result.elementCount == 0
     switch signature.opcode {
     case .dotGeneral:
-      if !isEmpty { parts = [Part(dotGeneral: signature).simplified()] }
+      if !isEmpty { parts = [Part(dotGeneral: signature)] }
     case .convolution:
-      if !isEmpty {
-        parts = Part(convolution: signature, result: result).withoutGaps().map { $0.simplified() }
-      }
+      if !isEmpty { parts = [Part(convolution: signature, result: result)] }
     default: return nil
+    }
+    if let epilogue {
+      for index in parts.indices where !parts[index].follow(epilogue) { return nil }
+    }
+    parts = parts.flatMap { $0.withoutGaps() }.map { $0.simplified() }
+    guard let epilogue else { return }
+    for index in parts.indices {
+      // Along a tile, every place moves by one stride.
+      guard parts[index].resultColumns.count <= 1 else { return nil }
+      parts[index].sumsWait = epilogue.totals == nil || !parts[index].isInPlaceForSums
     }
   }
 }
@@ -229,6 +248,10 @@ extension Contraction.Part {
       part.rows[row].extent = (rows[row].extent - p + rowPeriod - 1) / rowPeriod
       part.rows[row].out *= rowPeriod
       part.outBase += p * rows[row].out
+      for place in part.extraBases.indices {
+        part.extraBases[place] += p * rows[row].extras[place]
+        part.rows[row].extras[place] *= rowPeriod
+      }
       part.rows[row].steps[axis] = rowStep * rowPeriod / dilation
       let q = hits.first ?? 0
       let taps = hits.isEmpty ? 0 : max(0, depth[tap].extent - q + tapPeriod - 1) / tapPeriod
@@ -270,6 +293,7 @@ extension Contraction.Part {
       }
       return false
     }
+    part.gatherEqualWindows()
     part.groups = merged(part.groups)
     part.rows = merged(part.rows)
     part.columns = merged(part.columns)
@@ -336,6 +360,7 @@ func merged(_ loops: [Contraction.Loop]) -> [Contraction.Loop] {
       let continues =
         outer.first == n * loop.first && outer.second == n * loop.second
         && outer.out == n * loop.out && zip(outer.steps, loop.steps).allSatisfy { $0 == n * $1 }
+        && zip(outer.extras, loop.extras).allSatisfy { $0 == n * $1 }
       if continues {
         result[result.count - 1] = loop
         result[result.count - 1].extent = outer.extent * n

@@ -57,12 +57,18 @@ extension Function {
     guard parts.ops.count <= 1000 else {
       return "it holds \(parts.ops.count) ops, not at most 1000"
     }
+    let isContraction = contractionOp(of: op) != nil
     for inner in parts.ops {
       let opcode = ops[inner].opcode
+      if opcode.isSumOfProducts { continue }
       let fits =
         opcode.isElementwise || isIndexing(inner) || opcode == .reduce || opcode == .random
         || opcode == .reshape
       if !fits { return "'\(opcode.name)' cannot stand in a 'fusion'" }
+    }
+    if isContraction {
+      var lowering = EpilogueLowering(self, op)
+      return lowering.trial() == nil ? lowering.problem : nil
     }
     var buffers: [ValueID: Int] = [:]
     for value in parts.read { buffers[value] = buffers.count }

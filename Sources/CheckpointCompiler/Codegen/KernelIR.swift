@@ -103,16 +103,19 @@ struct KernelBuffer: Hashable, Sendable {
 enum KernelBody: Hashable, Sendable {
   /// Loops.
   case loops([Statement])
-  /// A sum of products; buffers 0 and 1 are its operands, 2 its result.
+  /// A sum of products; buffers 0 and 1 are its operands, 2 its result, or all others those of its
+  /// epilogue.
   case contraction(Contraction)
   /// A sort.
   case sort(SortKernel)
+  /// Attention, or its gradients.
+  case attention(AttentionKernel)
 
   /// Whether its function has scratch as its last parameter.
   var takesScratch: Bool {
     switch self {
     case .loops: false
-    case .contraction, .sort: true
+    case .contraction, .sort, .attention: true
     }
   }
 }

@@ -13,7 +13,7 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
   if function.ops[op].opcode == .sort {
     return SortKernel(op, of: function, operands: [], results: [], target: target).scratchBytes
   }
-  guard function.ops[op].opcode.definition.category == .contraction else { return 0 }
+  if let attention = function.attention(of: op, target: target) { return attention.scratchBytes }
   return function.contraction(of: op).map { scratchBytes(for: $0, target: target) } ?? 0
 }
 
@@ -41,15 +41,27 @@ extension Function {
     }
     var lowering = KernelLowering(
       self, kernel, order: order, storage: nil, target: .cpu(threadsMax: 1))
-    guard case .loops(let statements) = lowering.run().body,
-      let read = lowering.buffer(of: operand), let written = lowering.buffer(of: result)
-    else { return false }
-    return OverwriteProof.holds(for: statements, operand: read, result: written)
+    let body = lowering.run().body
+    guard let read = lowering.buffer(of: operand), let written = lowering.buffer(of: result) else {
+      return false
+    }
+    switch body {
+    case .loops(let statements):
+      return OverwriteProof.holds(for: statements, operand: read, result: written)
+    case .contraction(let contraction):
+      return OverwriteProof.holds(for: contraction, operand: read, result: written)
+    case .sort, .attention: return false
+    }
   }
 
-  /// The sum of products that an op is; nil where it is none.
-  func contraction(of op: OpID) -> Contraction? {
-    Contraction(signature(of: op), result: type(of: result(of: op)))
+  /// The sum of products that a kernel is, with what it does with the sums; nil where it is none.
+  func contraction(of kernel: OpID) -> Contraction? {
+    guard contractionOp(of: kernel) != nil else { return nil }
+    guard ops[kernel].opcode == .fusion else {
+      return Contraction(signature(of: kernel), result: type(of: result(of: kernel)))
+    }
+    var lowering = EpilogueLowering(self, kernel)
+    return lowering.trial()
   }
 
   /// A few words for the ops of a kernel, as part of an identifier.
@@ -121,12 +133,7 @@ struct KernelLowering {
     let body: KernelBody
     switch function.ops[op].opcode {
     case .dotGeneral, .convolution:
-      for operand in operands {
-        // Both operands may be the same value; the contraction numbers them apart.
-        buffers.append(
-          KernelBuffer(dtype: function.type(of: operand).dtype, isRead: true, isWritten: false))
-        places.append(place(of: operand))
-      }
+      addFactors(operands)
       _ = buffer(kernel.writes[0], isRead: false, isWritten: true)
       body = .contraction(function.contraction(of: op)!)
     case .pad, .concatenate, .gather, .scatter, .scatterWith, .dynamicSlice, .dynamicUpdateSlice:
@@ -145,6 +152,10 @@ struct KernelLowering {
       let (reads, writes) = ownBuffers(operands)
       body = .sort(
         SortKernel(op, of: function, operands: reads, results: writes, target: target))
+    case .softmaxAttention, .softmaxAttentionGradient:
+      var attention = function.attention(of: op, target: target)!
+      (attention.operands, attention.results) = ownBuffers(operands)
+      body = .attention(attention)
     case .reduceWindow, .selectAndScatter, .selectAndScatterWith:
       let reads = operands.map { buffer($0, isRead: true, isWritten: false) }
       let write = buffer(kernel.writes[0], isRead: false, isWritten: true)
@@ -164,6 +175,7 @@ struct KernelLowering {
             selection(op, initial: reads.last!) ?? window.selection, operandBuffer: reads[0],
             sourceBuffer: reads[1], resultBuffer: write))
       }
+    case .fusion where function.contractionOp(of: op) != nil: body = .contraction(fused())
     default: body = .loops(loops())
     }
     return KernelFunction(label: function.kernelLabel(op), buffers: buffers, body: body)
@@ -189,6 +201,28 @@ struct KernelLowering {
       let code = scatter.applied(to: operands, nextLocal: &next)
       return (code.statements, code.results[0])
     }
+  }
+
+  /// Both factors may be the same value; the contraction numbers them apart.
+  private mutating func addFactors(_ operands: some Sequence<ValueID>) {
+    for operand in operands {
+      buffers.append(
+        KernelBuffer(dtype: function.type(of: operand).dtype, isRead: true, isWritten: false))
+      places.append(place(of: operand))
+    }
+  }
+
+  /// A fusion that holds a contraction.
+  private mutating func fused() -> Contraction {
+    var lowering = EpilogueLowering(function, kernel.op)
+    addFactors(lowering.factors)
+    var reads: [ValueID: Int] = [:]
+    for value in lowering.read { reads[value] = buffer(value, isRead: true, isWritten: false) }
+    let written = kernel.writes.map { buffer($0, isRead: false, isWritten: true) }
+    guard let contraction = lowering.run(buffers: reads, written: written) else {
+      preconditionFailure("a fusion that cannot run: \(lowering.problem ?? "")")
+    }
+    return contraction
   }
 
   /// A fusion, or a single op that can stand in one.

@@ -56,6 +56,24 @@ struct OverwriteProof {
     }
   }
 
+  /// Whether buffer `result` of a contraction may lie where buffer `operand` lies.
+  ///
+  /// Every element is finished once, by one thread, in the order of the statements. So an operand of
+  /// the epilogue may be overwritten if each of its loads is at the place of the store and comes before
+  /// it. The factors are read for all elements of a tile; and where sums wait in the result, it is
+  /// written before anything is read.
+  static func holds(for contraction: Contraction, operand: Int, result: Int) -> Bool {
+    guard operand > 1, let epilogue = contraction.epilogue, epilogue.totals != result else {
+      return false
+    }
+    var proof = OverwriteProof(operand: operand, result: result)
+    proof.visit(epilogue.statements)
+    return proof.stores.allSatisfy { store in
+      proof.loads.allSatisfy { $0.index == store.index && $0.position <= store.position }
+        && (store.index == Index.variable(0) || epilogue.shape.reduce(1, *) == 1)
+    }
+  }
+
   private init(operand: Int, result: Int) {
     self.operand = operand
     self.result = result

@@ -17,6 +17,8 @@ package struct KernelTime: Sendable {
   package var measuredNs: Double
   /// The planner's estimate in nanoseconds.
   package var predictedNs: Double
+  /// What one kernel of the kind does.
+  package var work: KernelWork
 }
 
 /// Measures all kinds of kernels of a step.
@@ -36,7 +38,8 @@ package func kernelTimes(
   var places: [String: Int] = [:]
   var times: [KernelTime] = []
   var kindOf: [Int] = []
-  for (kernel, predictedNs) in zip(order.kernels, predictedNs) {
+  let isInPlace = function.windowUpdates(order)
+  for ((kernel, isInPlace), predictedNs) in zip(zip(order.kernels, isInPlace), predictedNs) {
     let key = kernelKey(kernel.op, in: function)
     if let place = places[key] {
       times[place].count += 1
@@ -48,7 +51,8 @@ package func kernelTimes(
     times.append(
       KernelTime(
         key: key, name: function.kernelName(kernel), count: 1, measuredNs: 0,
-        predictedNs: predictedNs))
+        predictedNs: predictedNs,
+        work: KernelWork(of: kernel, in: function, isInPlace: isInPlace)))
   }
   var samples = Array(repeating: [Double](), count: times.count)
   let clock = ContinuousClock()

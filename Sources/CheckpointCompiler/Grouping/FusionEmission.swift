@@ -40,18 +40,19 @@ extension Grouping {
     let value = function.result(of: op)
     if isReturned.contains(value) { return true }
     return readers[value].contains {
-      groupOf[$0] < 0 && (!isCopied[$0] || isStandalone($0))
+      let isOutside = groupOf[$0] < 0 || isContraction($0)
+      return isOutside && (!isCopied[$0] || isStandalone($0))
     }
   }
 
   /// The indexing ops that a group reads through and does not find in memory, operands first.
-  private func indexingOps(of ops: [OpID]) -> [OpID] {
+  func indexingOps(of ops: [OpID]) -> [OpID] {
     var found: Set<OpID> = []
     var stack = ops
     while let op = stack.popLast() {
       for operand in function.operands(of: op) {
         guard let definition = function.definingOp(of: operand), isCopied[definition],
-          function.ops[op].opcode != .random,
+          !readsMemory(op),
           found.insert(definition).inserted
         else { continue }
         stack.append(definition)
@@ -73,8 +74,7 @@ extension Grouping {
           guard let definition = function.definingOp(of: operand) else { continue }
           if unitOf[definition] == unit { continue }
           let isCopied =
-            isCopied[definition] && groupOf[ops[0]] >= 0
-            && function.ops[op].opcode != .random
+            isCopied[definition] && groupOf[ops[0]] >= 0 && !readsMemory(op)
           if isCopied || unitOf[definition] < 0 {
             if seen.insert(definition).inserted { stack.append(definition) }
           } else {
@@ -137,7 +137,7 @@ extension Grouping {
   }
 
   /// Whether an op outside a group reads a value, itself or through copies of indexing ops.
-  private func isReadOutside(_ value: ValueID, by group: Int) -> Bool {
+  func isReadOutside(_ value: ValueID, by group: Int) -> Bool {
     readers[value].contains { reader in
       if groupOf[reader] >= 0 { return groupOf[reader] != group }
       guard isCopied[reader] else { return true }

@@ -9,6 +9,9 @@
 //             what both touch is read once. Then reductions that read the same large value join.
 //             Constants, broadcasts, slices and the like are copied into every kernel that reads
 //             them: they only say where elements come from.
+// Epilogues   Elementwise ops over the result of a contraction run in its kernel where that stores
+//             nothing more than the groups without it (`EpilogueGrouping`). So groups are made twice:
+//             without epilogues, to see what is stored; then around the epilogues.
 // Phases      Kernels of the backward pass do not join kernels of the forward pass: what the backward
 //             pass alone needs would be made early and kept until then.
 // Invariants  Kernels depend on each other without a cycle; every kernel passes
@@ -17,9 +20,12 @@
 
 /// The function with its ops grouped into `fusion` regions.
 ///
+/// - Parameters:
+///   - function: The function.
+///   - joinsContractions: Whether an epilogue runs in the kernel of its contraction, or after it.
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
-func grouped(_ function: Function) -> Function {
-  let grouping = Grouping(withoutFusions(function))
+func grouped(_ function: Function, joinsContractions: Bool = true) -> Function {
+  let grouping = Grouping(withoutFusions(function), joinsContractions: joinsContractions)
   let result = grouping.rebuilt()
   assert(result.fusionErrors().isEmpty, "\(result.fusionErrors())")
   return result
@@ -67,6 +73,8 @@ struct Grouping {
     var frame: LoopFrame
     /// Whether it is part of the backward pass.
     var isBackward: Bool
+    /// Whether it is an epilogue, with its contraction or without, which nothing else joins.
+    var isEpilogue = false
   }
 
   let function: Function
@@ -86,8 +94,14 @@ struct Grouping {
   /// Whether an op is part of the backward pass.
   private(set) var isBackward: Table<OpID, Bool>
 
+  /// Whether epilogues were found.
+  private(set) var hasEpilogues = false
+
   /// The groups of a function without fusions.
-  init(_ function: Function) {
+  ///
+  /// Where epilogues do not join their contractions, they are kernels of their own, and all other
+  /// kernels are the same: how a reduction runs does not depend on it.
+  init(_ function: Function, joinsContractions: Bool = true) {
     self.function = function
     body = Array(function.blocks[function.body].ops.dropLast())
     var position = Table<OpID, Int>(repeating: 0, count: function.ops.count)
@@ -110,7 +124,26 @@ struct Grouping {
       }
     }
     findBackward()
-    for op in body {
+    formGroups(around: [])
+    let epilogues = epilogues()
+    hasEpilogues = !epilogues.isEmpty
+    guard hasEpilogues else { return }
+    formGroups(
+      around: joinsContractions ? epilogues : epilogues.map { $0.filter { !isContraction($0) } })
+  }
+
+  private mutating func formGroups(around epilogues: [EpilogueUnit]) {
+    groupOf = Table(repeating: -1, count: function.ops.count)
+    groups = []
+    for unit in epilogues {
+      for op in unit { groupOf[op] = groups.count }
+      let shape = function.type(of: function.result(of: unit.last!)).shape
+      groups.append(
+        Group(
+          ops: unit, frame: LoopFrame(domain: shape, reduced: []),
+          isBackward: isBackward[unit.last!], isEpilogue: true))
+    }
+    for op in body where groupOf[op] < 0 {
       guard let frame = LoopFrame(op, of: function) ?? randomFrame(op) else { continue }
       groupOf[op] = groups.count
       groups.append(Group(ops: [op], frame: frame, isBackward: isBackward[op]))
@@ -119,6 +152,23 @@ struct Grouping {
     joinReaders()
     joinReductions()
   }
+
+  func isContraction(_ op: OpID) -> Bool { function.ops[op].opcode.isSumOfProducts }
+
+  /// Whether an op reads its operands from memory, also within a group.
+  func readsMemory(_ op: OpID) -> Bool {
+    function.ops[op].opcode == .random || isContraction(op)
+  }
+
+  /// Whether a value is in memory once the kernels run that the groups are.
+  func isInMemory(_ value: ValueID) -> Bool {
+    guard let op = function.definingOp(of: value) else { return true }
+    if groupOf[op] < 0 { return !isCopied[op] }
+    return isReturned.contains(value) || isReadOutside(value, by: groupOf[op])
+  }
+
+  /// The argument that a value is the next value of.
+  func updatedArgument(_ value: ValueID) -> ValueID? { updated[value] }
 
   /// Indexing ops, but for every one after `indexingMax` in a row.
   private static func copiedOps(_ function: Function, _ body: [OpID]) -> Table<OpID, Bool> {
@@ -318,9 +368,7 @@ struct Grouping {
       for operand in function.operands(of: op) {
         guard let definition = function.definingOp(of: operand), seen.insert(definition).inserted
         else { continue }
-        let isCopied =
-          isCopied[definition]
-          && function.ops[op].opcode != .random
+        let isCopied = isCopied[definition] && !readsMemory(op)
         if isCopied { stack.append(definition) } else { found.append(definition) }
       }
     }
@@ -330,7 +378,8 @@ struct Grouping {
   /// Joins two groups if their loops fit and no cycle arises.
   @discardableResult
   private mutating func join(_ a: Int, _ b: Int) -> Bool {
-    guard a != b, let frame = joinedFrame(a, b), !dependsIndirectly(a, on: b),
+    guard a != b, !groups[a].isEpilogue, !groups[b].isEpilogue,
+      let frame = joinedFrame(a, b), !dependsIndirectly(a, on: b),
       !dependsIndirectly(b, on: a)
     else { return false }
     let (into, from) = groups[a].ops.count >= groups[b].ops.count ? (a, b) : (b, a)

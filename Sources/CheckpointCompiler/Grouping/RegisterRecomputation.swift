@@ -15,25 +15,33 @@
 // Source      PyTorch's min-cut partitioner (He, Yu, 2022) cuts the same way, for whole graphs.
 
 /// The grouped functions worth planning: the one that stores what the backward pass reads, then those
-/// whose backward kernels compute more and more of it anew; never the values named in `stored`.
+/// whose backward kernels compute more and more of it anew; never the values named in `stored`. Where
+/// contractions have epilogues, the same again with these as kernels of their own: a product and what is
+/// made of it are then stored and computed again one by one.
 ///
 /// - Precondition: The function holds no calls and no `no_grad` or `recompute` regions.
 func kernelVariants(
   of function: Function, storing stored: Set<String> = [], target: Target
 ) -> [Function] {
   let flat = withoutFusions(function)
-  var variants = [grouped(function)]
-  guard flat.ops.count <= RegisterRecomputation.opsMax else { return variants }
-  var seen: [[OpID]] = [[]]
-  for price in RegisterRecomputation.bytePrices {
-    var recomputation = RegisterRecomputation(
-      flat, storing: stored, target: target, bytePrice: price)
-    guard let (grouping, recomputed) = recomputation.regrouped(), !seen.contains(recomputed)
-    else { continue }
-    seen.append(recomputed)
-    variants.append(grouping.rebuilt())
-    assert(variants.last!.fusionErrors().isEmpty, "\(variants.last!.fusionErrors())")
+  var variants: [Function] = []
+  for joinsContractions in [true, false] {
+    let first = Grouping(flat, joinsContractions: joinsContractions)
+    variants.append(first.rebuilt())
+    guard flat.ops.count <= RegisterRecomputation.opsMax else { return variants }
+    var seen: [[OpID]] = [[]]
+    for price in RegisterRecomputation.bytePrices {
+      var recomputation = RegisterRecomputation(
+        flat, first, storing: stored, target: target, bytePrice: price)
+      guard let (grouping, recomputed) = recomputation.regrouped(joinsContractions),
+        !seen.contains(recomputed)
+      else { continue }
+      seen.append(recomputed)
+      variants.append(grouping.rebuilt())
+    }
+    if !first.hasEpilogues { break }
   }
+  assert(variants.allSatisfy { $0.fusionErrors().isEmpty })
   return variants
 }
 
@@ -55,9 +63,12 @@ private struct RegisterRecomputation {
   /// Cheap ops whose value has to be stored for the backward pass after all.
   private var isBanned: Table<OpID, Bool>
 
-  init(_ function: Function, storing stored: Set<String>, target: Target, bytePrice: Int) {
+  init(
+    _ function: Function, _ grouping: Grouping, storing stored: Set<String>, target: Target,
+    bytePrice: Int
+  ) {
     self.function = function
-    grouping = Grouping(function)
+    self.grouping = grouping
     self.bytePrice = bytePrice * Self.unitsPerByte
     flopPrice =
       Double(Self.unitsPerByte) * target.bytesPerNs
@@ -79,10 +90,10 @@ private struct RegisterRecomputation {
   private static let unitsPerByte = 256
 
   /// The groups of the function with its copies, and the ops that have some; nil without copies.
-  mutating func regrouped() -> (Grouping, recomputed: [OpID])? {
+  mutating func regrouped(_ joinsContractions: Bool) -> (Grouping, recomputed: [OpID])? {
     for _ in 0..<Self.roundsMax {
       guard let copied = copied() else { return nil }
-      let grouping = Grouping(copied.function)
+      let grouping = Grouping(copied.function, joinsContractions: joinsContractions)
       let stored = copied.origins.filter { grouping.isReadOutside($0.copy) }
       if stored.isEmpty {
         return (grouping, Array(Set(copied.origins.map(\.original))).sorted())
@@ -107,7 +118,7 @@ private struct RegisterRecomputation {
 
   /// Whether an op reads its operands inside a kernel, so that what makes them can be copied there.
   private func readsInRegisters(_ op: OpID) -> Bool {
-    (grouping.groupOf[op] >= 0 && function.ops[op].opcode != .random) || grouping.isCopied[op]
+    (grouping.groupOf[op] >= 0 && !grouping.readsMemory(op)) || grouping.isCopied[op]
   }
 
   // MARK: Cut

@@ -12,6 +12,8 @@ public enum ConstantData: Hashable, Sendable {
 public enum Attribute: Hashable, Sendable {
   /// An integer.
   case int(Int)
+  /// A number.
+  case number(Double)
   /// A list of integers, one per dimension or the like.
   case ints([Int])
   /// A word of a closed set, such as a comparison direction.
@@ -58,6 +60,16 @@ public enum AttributeName: String, CaseIterable, Sendable {
   case updateWindowDims = "update_window_dims"
   case insertedWindowDims = "inserted_window_dims"
   case scatterDims = "scatter_dims"
+  case qDims = "q_dims"
+  case kDims = "k_dims"
+  case vDims = "v_dims"
+  case yDims = "y_dims"
+  case scale
+  case causalOffset = "causal_offset"
+  case mask
+  case maskDims = "mask_dims"
+  case fill, rate
+  case keepScale = "keep_scale"
   case distribution, stream
 
   /// The place in the printed order.
@@ -104,6 +116,10 @@ public struct Attributes: Hashable, Sendable, ExpressibleByDictionaryLiteral {
   public func int(_ name: AttributeName) -> Int? {
     if case .int(let value)? = self[name] { value } else { nil }
   }
+  /// The number of that name.
+  public func number(_ name: AttributeName) -> Double? {
+    if case .number(let value)? = self[name] { value } else { nil }
+  }
   /// The list of integers of that name.
   public func ints(_ name: AttributeName) -> [Int]? {
     if case .ints(let value)? = self[name] { value } else { nil }
@@ -130,7 +146,7 @@ public struct Attributes: Hashable, Sendable, ExpressibleByDictionaryLiteral {
       switch entry.value {
       case .function(let name): [name]
       case .functions(let names): names
-      case .int, .ints, .symbol, .constant, .string: [String]()
+      case .int, .number, .ints, .symbol, .constant, .string: [String]()
       }
     }
   }

@@ -125,7 +125,7 @@ extension Function {
           function.ops[op].attributes[entry.name] = .function(standIn[name] ?? name)
         case .functions(let names):
           function.ops[op].attributes[entry.name] = .functions(names.map { standIn[$0] ?? $0 })
-        case .int, .ints, .symbol, .constant, .string: break
+        case .int, .number, .ints, .symbol, .constant, .string: break
         }
       }
     }

@@ -99,6 +99,9 @@ private struct Interpreter {
       case .reduceWith, .reduceWindowWith, .scatterWith, .selectAndScatterWith, .sort:
         let types = Array(function.results(of: id)).map { function.type(of: $0) }
         results = try applyToElements(op, operands, types)
+      case .softmaxAttention: results = attention(operands, function.signature(of: id))
+      case .softmaxAttentionGradient:
+        results = attentionGradients(operands, function.signature(of: id))
       case .random:
         let stream = op.attributes.int(.stream) ?? frame.randomCount
         frame.randomCount += 1
@@ -220,7 +223,8 @@ func evaluate(
   case .dynamicSlice: dynamicSlice(operands[0], operands.dropFirst(), to: type)
   case .dynamicUpdateSlice:
     dynamicUpdateSlice(operands[0], operands[1], operands.dropFirst(2))
-  case .reduceWith, .reduceWindowWith, .scatterWith, .selectAndScatterWith, .sort, .random, .while,
+  case .softmaxAttention, .softmaxAttentionGradient, .reduceWith, .reduceWindowWith, .scatterWith,
+    .selectAndScatterWith, .sort, .random, .while,
     .case, .call, .fusion, .noGrad, .recompute, .yield, .return:
     preconditionFailure("'\(opcode.name)' is executed by the interpreter itself")
   }

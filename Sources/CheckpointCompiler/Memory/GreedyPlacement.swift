@@ -35,16 +35,22 @@ enum PlacementOrder: CaseIterable {
   }
 }
 
-/// The lowest-offset greedy, with its scratch arrays kept between runs.
-struct GreedyPlacement {
+/// The lowest-offset greedy, with its scratch memory kept between runs.
+struct GreedyPlacement: ~Copyable {
   private let graph: OverlapGraph
   /// Offsets of the last run; -1 for buffers not placed.
   private(set) var offsets: [Int]
-  private var taken: [(low: Int, high: Int)] = []
+  /// Neighbours looked at so far, once for every offset that was tried.
+  private(set) var work = 0
+  /// What is taken by the placed buffers beside one: from, and up to.
+  private let low: FixedBuffer<Int>
+  private let high: FixedBuffer<Int>
 
   init(_ graph: OverlapGraph) {
     self.graph = graph
     offsets = [Int](repeating: -1, count: graph.count)
+    low = FixedBuffer(repeating: 0, count: graph.count)
+    high = FixedBuffer(repeating: 0, count: graph.count)
   }
 
   /// Places `order` and returns the arena; stops, with a height above it, beyond `limit`.
@@ -53,24 +59,42 @@ struct GreedyPlacement {
     var arena = 0
     for (place, next) in order.enumerated() {
       let buffer = Int(next)
-      taken.removeAll(keepingCapacity: true)
-      for other in graph.neighbors(of: buffer) where offsets[Int(other)] >= 0 {
-        let low = offsets[Int(other)]
-        taken.append((low, low + graph.sizes[Int(other)]))
-      }
-      taken.sort { $0.low < $1.low }
-      var offset = 0
-      let size = graph.sizes[buffer]
-      for range in taken {
-        if range.low - offset >= size { break }
-        offset = max(offset, range.high)
-      }
-      offsets[buffer] = offset
-      if offset + size > arena {
-        arena = offset + size
+      let end = put(buffer) + graph.sizes[buffer]
+      if end > arena {
+        arena = end
         if arena > limit { return (arena, place) }
       }
     }
     return (arena, order.count)
   }
+
+  /// Puts a buffer at the lowest offset that is free, and returns it.
+  ///
+  /// What meets the buffer where it lies meets it at every offset up to its own end: the offset rises
+  /// to the highest of these ends until nothing is met, which is cheaper than to sort what is taken.
+  private mutating func put(_ buffer: Int) -> Int {
+    var count = 0
+    for other in graph.neighbors(of: buffer) {
+      let offset = offsets[Int(other)]
+      guard offset >= 0 else { continue }
+      low[count] = offset
+      high[count] = offset + graph.sizes[Int(other)]
+      count += 1
+    }
+    let size = graph.sizes[buffer]
+    var offset = 0
+    while true {
+      work += count + 1
+      let end = offset + size
+      var free = offset
+      for index in 0..<count where low[index] < end && high[index] > free { free = high[index] }
+      if free == offset { break }
+      offset = free
+    }
+    offsets[buffer] = offset
+    return offset
+  }
+
+  /// Takes up the offsets of an earlier run again.
+  mutating func restore(_ offsets: [Int]) { self.offsets = offsets }
 }

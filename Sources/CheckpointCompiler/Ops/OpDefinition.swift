@@ -108,6 +108,8 @@ public struct OperandSpec: Sendable {
 public enum AttributeKind: Sendable {
   /// An integer.
   case int
+  /// A number.
+  case number
   /// A list of integers.
   case ints
   /// One of the given words.
@@ -134,6 +136,8 @@ public enum AttributeDefault: Sendable {
   case fill(Int)
   /// An integer.
   case int(Int)
+  /// A number.
+  case number(Double)
 }
 
 /// An attribute of an op.
@@ -178,6 +182,8 @@ public enum OpCategory: CaseIterable, Sendable, Equatable {
   case reduction
   /// Multiplies and sums over pairs.
   case contraction
+  /// Products with weights that are a softmax of products.
+  case attention
   /// Slides a window.
   case window
   /// Reads or writes at places that are data.
@@ -258,6 +264,8 @@ extension OpSignature {
         copy.attributes[spec.name] = expectsCount(spec.name) == values.count ? nil : .ints(values)
       case (.int(let value), .int(let given)?) where value == given:
         copy.attributes[spec.name] = nil
+      case (.number(let value), .number(let given)?) where value == given:
+        copy.attributes[spec.name] = nil
       default: break
       }
     }
@@ -328,7 +336,8 @@ extension OpSignature {
         throw error("'\(definition.name)' has no attribute '\(entry.name.rawValue)'; \(hint)")
       }
       switch (spec.kind, entry.value) {
-      case (.int, .int), (.ints, .ints), (.constant, .constant), (.function, .function),
+      case (.int, .int), (.number, .number), (.ints, .ints), (.constant, .constant),
+        (.function, .function),
         (.functions, .functions), (.string, .string):
         break
       case (.symbol(let words), .symbol(let word)):

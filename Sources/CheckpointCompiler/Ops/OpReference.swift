@@ -104,6 +104,7 @@ extension OpCategory {
     case .movement: "Movement"
     case .reduction: "Reduction"
     case .contraction: "Contraction"
+    case .attention: "Attention"
     case .window: "Windows"
     case .indexed: "Indexed access"
     case .structure: "Structure"
@@ -116,6 +117,7 @@ extension AttributeKind {
   fileprivate var words: String {
     switch self {
     case .int: "an integer"
+    case .number: "a number"
     case .ints: "a list of integers"
     case .symbol(let words): "one of \(words.map { "`\($0)`" }.joined(separator: ", "))"
     case .dimNumbers: "dimension numbers, such as `b01f_01io->b01f`"
@@ -135,6 +137,7 @@ extension AttributeDefault {
     case .optional: "may be absent"
     case .fill(let value): "\(value) for every dimension unless given"
     case .int(let value): "\(value) unless given"
+    case .number(let value): "\(value) unless given"
     }
   }
 }

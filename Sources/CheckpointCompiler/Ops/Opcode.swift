@@ -18,7 +18,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
   // Movement.
   case broadcastInDim, reshape, transpose, slice, pad, concatenate, reverse
   // Reduction, contraction, windows, indexed access.
-  case reduce, dotGeneral, convolution, reduceWindow, selectAndScatter, gather, scatter
+  case reduce, dotGeneral, convolution, softmaxAttention, softmaxAttentionGradient, reduceWindow,
+    selectAndScatter, gather, scatter
   case dynamicSlice, dynamicUpdateSlice
   // Control flow.
   case `while`, `case`
@@ -97,6 +98,8 @@ public enum Opcode: UInt8, CaseIterable, Sendable {
     case .reduce: .reduce
     case .dotGeneral: .dotGeneral
     case .convolution: .convolution
+    case .softmaxAttention: .softmaxAttention
+    case .softmaxAttentionGradient: .softmaxAttentionGradient
     case .reduceWindow: .reduceWindow
     case .selectAndScatter: .selectAndScatter
     case .gather: .gather

@@ -87,6 +87,7 @@ extension Attributes {
       let value: JSONValue
       switch entry.value {
       case .int(let number): value = .integer(number)
+      case .number(let number): value = .number(number)
       case .ints(let numbers): value = .array(numbers.map { .integer($0) })
       case .symbol(let word), .string(let word), .function(let word): value = .string(word)
       case .functions(let names): value = .array(names.map { .string($0) })

@@ -122,9 +122,9 @@ extension Compilation {
   func smallestArenaBytes(kernelsMax: Int) -> Int? {
     if options.budget == .minimum, let step { return step.arenaBytes }
     guard let priced, priced.problem.nodes.count <= kernelsMax,
-      var planner, let smallest = try? planner.smallest()
+      var planner, let smallest = try? planner.smallestArenaBytes()
     else { return nil }
-    return min(smallest.step.arenaBytes, step?.arenaBytes ?? .max)
+    return min(smallest, step?.arenaBytes ?? .max)
   }
 }
 

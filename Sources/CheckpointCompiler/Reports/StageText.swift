@@ -7,7 +7,7 @@ extension Compilation {
     case .parsed: return Printer.print(module)
     case .differentiated: return differentiated.map { Printer.print($0) }
     case .simplified: return simplified.map { Printer.print($0) }
-    case .kernels: return grouped.map { Printer.print($0) }
+    case .kernels: return grouped.map { Printer.print($0) + kernelTexts }
     case .planned: return step.map { Printer.print($0.function) }
     case .memory: return step.map { Printer.print($0.function) + $0.bufferTables }
     case .code: return program == nil ? nil : source

@@ -64,24 +64,11 @@ public struct CostModel: Sendable {
     if function.ops[kernel.op].opcode.runsRoutines {
       return controlNs(of: kernel.op, in: function) + target.kernelOverheadNs
     }
-    var loopFlops = 0.0
-    var contractionFlops = 0.0
-    for op in function.opsOfKernel(kernel.op) {
-      let category = function.ops[op].opcode.definition.category
-      guard category != .structure, let type = function.results(of: op).first else { continue }
-      let signature = function.signature(of: op)
-      let cost = signature.opcode.definition.cost(signature, function.type(of: type))
-      if category == .contraction {
-        contractionFlops += cost.flops
-      } else {
-        loopFlops += cost.flops
-      }
-    }
-    let bytes = bytesMoved(by: kernel, in: function, isInPlace: isInPlace)
+    let work = KernelWork(of: kernel, in: function, isInPlace: isInPlace)
     let compute =
-      contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
-      + loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
-    return max(compute, Double(bytes) / target.bytesPerNs) + target.kernelOverheadNs
+      work.contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
+      + work.loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
+    return max(compute, Double(work.bytes) / target.bytesPerNs) + target.kernelOverheadNs
   }
 
   /// The time of a loop, or of a branch: that of the dearest one.
@@ -90,17 +77,6 @@ public struct CostModel: Sendable {
     guard function.ops[op].opcode == .while else { return costs.max() ?? 0 }
     let trips = function.tripCount(of: op) ?? assumedTripCount
     return costs.reduce(0, +) * Double(trips)
-  }
-
-  /// Bytes of memory that a kernel reads and writes.
-  private func bytesMoved(by kernel: Kernel, in function: Function, isInPlace: Bool) -> Int {
-    let signature = function.signature(of: kernel.op)
-    if let touched = signature.opcode.definition.touchedBytes, let result = kernel.writes.first {
-      let type = function.type(of: result)
-      let copied = signature.opcode.updatesWindows && !isInPlace ? 2 * type.sizeBytes : 0
-      return touched(signature, type) + copied
-    }
-    return (kernel.reads + kernel.writes).reduce(0) { $0 + function.type(of: $1).sizeBytes }
   }
 }
 
@@ -147,7 +123,7 @@ func kernelKey(_ op: OpID, in function: Function) -> String {
     for entry in op.attributes.entries {
       switch entry.value {
       case .function, .functions: continue
-      case .int, .ints, .symbol, .constant, .string: break
+      case .int, .number, .ints, .symbol, .constant, .string: break
       }
       mix("\(entry.name.rawValue)=\(entry.value)")
     }

@@ -33,7 +33,8 @@ extension Function {
   /// - Returns: The pairs, by output, then by input.
   func inPlaceOutputs(of kernel: Kernel, order: KernelOrder) -> [InPlaceOutput] {
     switch ops[kernel.op].opcode {
-    case .dotGeneral, .convolution, .pad, .concatenate, .gather, .dynamicSlice,
+    case .dotGeneral, .convolution, .softmaxAttention, .softmaxAttentionGradient, .pad,
+      .concatenate, .gather, .dynamicSlice,
       .reduceWith, .reduceWindowWith, .selectAndScatterWith, .sort, .reduceWindow,
       .selectAndScatter:
       return []

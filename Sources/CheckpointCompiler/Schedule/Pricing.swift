@@ -34,7 +34,7 @@ func priced(_ function: Function, costs: CostModel) throws(Diagnostic) -> Priced
       producer[value] = RematProblem.Input(node: nodes.count, output: output)
     }
     let isContraction = function.opsOfKernel(kernel.op).contains {
-      function.ops[$0].opcode.definition.category == .contraction
+      [.contraction, .attention].contains(function.ops[$0].opcode.definition.category)
     }
     nodes.append(
       RematProblem.Node(

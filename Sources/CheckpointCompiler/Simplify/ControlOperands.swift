@@ -125,7 +125,7 @@ struct LoopInvariants {
   private func isWorthMoving(_ op: Op, _ result: ValueID) -> Bool {
     switch op.opcode.definition.category {
     case .generator, .structure: return false
-    case .contraction, .reduction, .window: return true
+    case .contraction, .attention, .reduction, .window: return true
     case .movement where op.opcode == .reshape: return false
     case .elementwise, .movement, .indexed: break
     }

@@ -137,6 +137,6 @@ private func folded(
   case .elementwise: return foldedElementwise(candidate, context)
   case .movement: return foldedMovement(candidate, context)
   case .contraction: return foldedContraction(candidate, context)
-  case .generator, .reduction, .window, .indexed, .structure: return nil
+  case .generator, .reduction, .attention, .window, .indexed, .structure: return nil
   }
 }

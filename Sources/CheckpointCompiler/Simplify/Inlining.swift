@@ -176,7 +176,7 @@ private func usedStreams(_ function: Function, _ functions: [String: Function]) 
   var seen = Set<String>()
   var pending = [function]
   while let function = pending.popLast() {
-    for op in function.ops.elements where op.opcode == .random {
+    for op in function.ops.elements {
       if let stream = op.attributes.int(.stream) { streams.insert(stream) }
     }
     for name in function.mentionedFunctions where seen.insert(name).inserted {

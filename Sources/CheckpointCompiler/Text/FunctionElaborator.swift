@@ -400,6 +400,8 @@ struct FunctionElaborator {
   private static func attribute(_ value: CompileTimeValue, _ kind: AttributeKind) -> Attribute? {
     switch (kind, value) {
     case (.int, .int(let value)): .int(value)
+    case (.number, .word("inf")): .number(.infinity)
+    case (.number, _): value.number.map { .number($0) }
     case (.ints, .list): value.integers.map { .ints($0) }
     case (.symbol, .word(let word)): .symbol(word)
     case (.function, .function(let name)): .function(name)
@@ -425,7 +427,7 @@ struct FunctionElaborator {
     switch attribute {
     case .int(let dim): .int(dim < 0 ? dim + rank : dim)
     case .ints(let dims): .ints(dims.map { $0 < 0 ? $0 + rank : $0 })
-    case .symbol, .function, .functions, .constant, .string: attribute
+    case .number, .symbol, .function, .functions, .constant, .string: attribute
     }
   }
 

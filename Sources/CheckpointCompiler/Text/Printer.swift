@@ -147,6 +147,7 @@ public struct Printer {
       let text: String
       switch entry.value {
       case .int(let value): text = String(value)
+      case .number(let value): text = String(value)
       case .ints(let values): text = "[\(values.map(String.init).joined(separator: ", "))]"
       case .symbol(let word): text = word
       case .string(let string):

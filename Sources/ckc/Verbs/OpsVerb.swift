@@ -38,6 +38,7 @@ enum OpsVerb {
   private static func text(_ kind: AttributeKind) -> String {
     switch kind {
     case .int: "an integer"
+    case .number: "a number"
     case .ints: "a list of integers"
     case .symbol(let words): words.joined(separator: " | ")
     case .dimNumbers: "dimension numbers such as \"b01f_01io->b01f\""
@@ -54,6 +55,7 @@ enum OpsVerb {
     case .optional: ", optional"
     case .fill(let fill): ", each \(fill) unless given"
     case .int(let number): ", \(number) unless given"
+    case .number(let number): ", \(number) unless given"
     }
   }
 

@@ -1,0 +1,39 @@
+// What a kernel does, in operations and bytes: the base of its estimate and of its roofline.
+
+/// The work of one kernel.
+package struct KernelWork: Sendable, Equatable {
+  /// Floating-point operations of contractions and convolutions.
+  package var contractionFlops = 0.0
+  /// Floating-point operations of all other ops.
+  package var loopFlops = 0.0
+  /// Bytes of memory that are read and written.
+  package var bytes = 0
+
+  /// The work of a kernel; `isInPlace` says whether it changes windows of an operand where that lies.
+  init(of kernel: Kernel, in function: Function, isInPlace: Bool) {
+    for op in function.opsOfKernel(kernel.op) {
+      let category = function.ops[op].opcode.definition.category
+      guard category != .structure, let result = function.results(of: op).first else { continue }
+      let signature = function.signature(of: op)
+      let cost = signature.opcode.definition.cost(signature, function.type(of: result))
+      if category == .contraction || category == .attention {
+        contractionFlops += cost.flops
+      } else {
+        loopFlops += cost.flops
+      }
+    }
+    bytes = Self.bytesMoved(by: kernel, in: function, isInPlace: isInPlace)
+  }
+
+  private static func bytesMoved(
+    by kernel: Kernel, in function: Function, isInPlace: Bool
+  ) -> Int {
+    let signature = function.signature(of: kernel.op)
+    if let touched = signature.opcode.definition.touchedBytes, let result = kernel.writes.first {
+      let type = function.type(of: result)
+      let copied = signature.opcode.updatesWindows && !isInPlace ? 2 * type.sizeBytes : 0
+      return touched(signature, type) + copied
+    }
+    return (kernel.reads + kernel.writes).reduce(0) { $0 + function.type(of: $1).sizeBytes }
+  }
+}

@@ -1,0 +1,121 @@
+import Testing
+
+@testable import CheckpointCompiler
+
+/// The contraction of a product of matrices.
+private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Contraction {
+  let signature = OpSignature(
+    opcode: .dotGeneral, operandTypes: [TensorType(dtype, [m, k]), TensorType(dtype, [k, n])],
+    attributes: DotDimensions(lhsContract: [1], rhsContract: [0]).attributes)
+  return Contraction(signature, result: TensorType(dtype, [m, n]))!
+}
+
+/// A two-dimensional convolution: its signature.
+private func convolution(
+  _ x: [Int], _ w: [Int], _ numbers: String, padding: [Int], strides: [Int] = [1, 1],
+  rhsDilation: [Int] = [1, 1]
+) -> OpSignature {
+  var window = ConvolutionWindow([:], spatialRank: 2)
+  (window.low, window.high) = (padding, padding)
+  (window.strides, window.rhsDilation) = (strides, rhsDilation)
+  return OpSignature(
+    opcode: .convolution, operandTypes: [TensorType(.f32, x), TensorType(.f32, w)],
+    attributes: window.attributes(ConvolutionDimensions(numbers)!))
+}
+
+private func contraction(_ signature: OpSignature) throws -> Contraction {
+  Contraction(signature, result: try OpDefinition.convolution.typeRule(signature))!
+}
+
+@Suite struct BlockingTests {
+  private static let needsCompiler = ConditionTrait.enabled(
+    if: CompiledContractions.hasCompiler, "no C compiler")
+
+  private func blocking(_ contraction: Contraction, threads: Int) -> Blocking {
+    contraction.parts[0].blocking(contraction.dtypes, .cpu(threadsMax: threads))
+  }
+
+  @Test func depthIsCutByShapeAlone() {
+    for (m, n, k) in [(256, 1024, 1024), (31, 700, 2000), (4096, 64, 576), (60, 60, 784)] {
+      let depths = Set([1, 2, 3, 8, 64].map { blocking(product(m, n, k), threads: $0).depth })
+      #expect(depths.count == 1)
+    }
+    #expect(blocking(product(64, 64, 784), threads: 2).depth == 392)
+    #expect(blocking(product(64, 64, 640), threads: 2).depth == 640)
+  }
+
+  @Test func sharesTheSideThatLeavesThreadsEven() {
+    // 19 panels of rows are 10 and 9 for two threads; 32 panels of columns are even.
+    #expect(!blocking(product(256, 1024, 1024), threads: 1).sharesRows)
+    #expect(blocking(product(256, 1024, 1024), threads: 2).sharesRows)
+    #expect(!blocking(product(2048, 384, 1152), threads: 2).sharesRows)
+  }
+
+  @Test func fewPanelsAreCutIntoTasks() {
+    let few = blocking(product(140, 2048, 640), threads: 16)
+    #expect(few.threads == 16)
+    let panels = few.sharesRows ? 2048 / 32 : 10
+    #expect(panels * few.chunks >= 16)
+  }
+
+  @Test func scratchIsBounded() {
+    for threads in [1, 2, 16] {
+      for (m, n, k) in [(8192, 8192, 8192), (64, 64, 100_000), (100_000, 16, 16), (300, 300, 300)] {
+        for dtype: DType in [.f32, .f64, .bf16] {
+          let blocking = blocking(product(m, n, k, dtype), threads: threads)
+          let size = dtype == .f64 ? 8 : 4
+          #expect(blocking.sharedElements * size <= 1_400_000)
+          #expect(blocking.sumElements * size <= 2_200_000)
+          #expect(blocking.ownElements * size <= 100_000)
+        }
+      }
+    }
+  }
+
+  @Test func tapsAreOneRunWithChannels() throws {
+    let stem = try contraction(
+      convolution(
+        [2, 30, 30, 3], [7, 7, 3, 64], "b01f_01io->b01f", padding: [3, 3], strides: [2, 2]))
+    let side = PackedSide(stem.parts[0], .first)
+    #expect(side.unit == 3 && side.run == 21 && side.isAlong)
+    // Taps two positions apart do not continue the channels.
+    let dilated = try contraction(
+      convolution(
+        [2, 30, 30, 8], [3, 3, 8, 64], "b01f_01io->b01f", padding: [2, 2], rhsDilation: [2, 2]))
+    #expect(PackedSide(dilated.parts[0], .first).unit == 1)
+  }
+
+  @Test func equalWindowsStandTogetherWhereMuchIsOutside() throws {
+    func rows(_ size: Int) throws -> [Contraction.Loop] {
+      try contraction(
+        convolution([16, size, size, 32], [3, 3, 32, 32], "b01f_01io->b01f", padding: [1, 1])
+      ).parts[0].rows
+    }
+    #expect(try rows(4).map(\.extent) == [4, 4, 16])
+    #expect(try rows(32).map(\.extent) == [16, 32, 32])
+  }
+
+  @Test(needsCompiler) func windowsThatLeaveTheTensorAreExact() throws {
+    var generator = SeededGenerator(seed: 11)
+    let signatures = [
+      // Forward with equal windows in panels; so that a panel straddles positions as well.
+      convolution([16, 4, 4, 24], [3, 3, 24, 40], "b01f_01io->b01f", padding: [1, 1]),
+      convolution([15, 3, 5, 16], [3, 3, 16, 33], "b01f_01io->b01f", padding: [2, 1]),
+      // The gradient of a kernel: sums over positions and the batch.
+      convolution([16, 4, 4, 24], [16, 4, 4, 20], "f01b_i01o->01bf", padding: [1, 1]),
+      // Taps and channels as one run, cut by blocks of the depth.
+      convolution(
+        [2, 9, 9, 3], [7, 7, 3, 20], "b01f_01io->b01f", padding: [3, 3], strides: [2, 2]),
+      convolution([1, 6, 6, 100], [3, 3, 100, 8], "b01f_01io->b01f", padding: [1, 1]),
+    ]
+    let cases = try signatures.map { signature in
+      let operands = signature.operandTypes.map { type in
+        Tensor(
+          type,
+          integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 9)) - 4 })
+      }
+      return try contraction(.convolution, operands, signature.attributes)
+    }
+    try CompiledContractions(cases).expectExact()
+  }
+}
