@@ -111,7 +111,7 @@ import Testing
   @Test func groupsAreWalkedAsTheyLie() throws {
     let source = try Self.kernel(Self.texts[7])
     #expect(source.contains("< 24; i"))
-    #expect(!source.contains("i2 * 6 +"))
+    #expect(!source.contains("* 24 + i2 * 6"))
   }
 
   /// A sum in parts is that of the parts, in order.

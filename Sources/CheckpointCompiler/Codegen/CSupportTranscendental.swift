@@ -24,10 +24,13 @@
 //             numbers and 200 million random pairs. The largest errors in units in the last place:
 //               exp 0.90, log 0.83, log1p 1.39, expm1 1.50, tanh 1.43, logistic 1.97, erf 1.23,
 //               sin 0.72, cos 0.72, pow 0.54.
+//             That was without fused multiply-adds. With them, for all floats of magnitudes from 2^-26
+//             to 2^8, of log from 2^-5 to 2^7, and for the ends of the ranges, none is larger.
 // Cost        On a core with AVX-512, per element of a loop over 4096, in ns, beside the function
 //             of the C library: exp 0.25 (1.6), log 0.34 (2.0), log1p 0.4 (5.5), expm1 0.3 (7),
 //             tanh 0.4 (9), logistic 0.4 (1.7), erf 0.7 (7), sin and cos
-//             1.3 (2.1), pow 1.4 (3.3).
+//             1.3 (2.1), pow 1.4 (3.3). Fusing takes a third off: on a Zen 4, exp from 0.49 to 0.33,
+//             tanh from 0.81 to 0.55, logistic from 0.87 to 0.52, erf from 1.22 to 0.89.
 
 extension CSupport {
   /// Functions of `float`, each within two units in the last place.
