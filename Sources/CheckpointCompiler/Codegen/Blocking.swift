@@ -78,9 +78,10 @@ struct Blocking: Sendable, Hashable {
 /// of 4 bytes in one.
 private enum Price {
   static let product = 1.0 / 16
-  /// Packing one element: as it lies, turned, or from anywhere.
+  /// Packing one element: in long runs, in short ones, turned, or from anywhere.
   static let copied = 0.25
-  static let turned = 0.4
+  static let gatheredRuns = 0.6
+  static let turned = 0.5
   static let gathered = 1.5
   /// A start of threads or a barrier.
   static let barrier = 3000.0
@@ -92,11 +93,12 @@ extension Contraction.Part {
   /// The bytes of the deepest block: with 14 rows, more than a first-level cache, but what is read of it
   /// at a time is little, and every further block reads and writes the result.
   private static let depthBytesMax = 2560
-  /// The most bytes that are packed for all threads, and the most sums that wait.
+  /// The most bytes that are packed for all threads, and the most sums that wait: few of them, and each
+  /// block of sums packs the shared side again.
   private static let sharedBytesMax = 1_310_720
-  private static let sumBytesMax = 524_288
-  /// The most rows for which columns are read in place: packing pays with reuse.
-  private static let rowsInPlaceMax = 28
+  private static let sumBytesMax = 2_097_152
+  /// What either may always take.
+  private static let smallBytes = 262_144
 
   /// The schedule of a part that is packed.
   func blocking(_ dtypes: Contraction.DTypes, _ target: Target) -> Blocking {
@@ -112,11 +114,12 @@ extension Contraction.Part {
       rows: rowCount,
       accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
-      readsColumns: rowCount <= Self.rowsInPlaceMax && dtypes.of(columnOperand) == dtypes.sum
-        && columnsAreInPlace)
+      readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
     let packing = (rowSide.price(asRows: true), columnSide.price(asRows: false))
     var best: (time: Double, blocking: Blocking)?
-    for sharesRows in [false, true] where !(sharesRows && common.readsColumns) {
+    // Only rows that a thread packs for itself can leave out what is outside a window.
+    let ownsRows = common.readsColumns || rowOperand == .first && leavesTensorOften
+    for sharesRows in ownsRows ? [false] : [false, true] {
       common.sharesRows = sharesRows
       for chunks in overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads] {
         common.chunks = chunks
@@ -146,7 +149,8 @@ extension Contraction.Part {
     let tall = CGemmSource.rowsMax
     // Scratch is a small part of what is read and written.
     let touched = (rowCount + columnCount) * depthCount + rowCount * columnCount
-    let most = min(Self.sharedBytesMax, max(Self.sumBytesMax / 2, touched * size / 8)) / size
+    let part = max(Self.smallBytes, touched * size / 8)
+    let most = min(Self.sharedBytesMax, part) / size
     let rowElements = blocking.layout == .along ? blocking.rowStride : blocking.depth
     func even(_ count: Int, most: Int, unit: Int) -> Int {
       let units = quotient(count, unit)
@@ -156,12 +160,16 @@ extension Contraction.Part {
     func allRows(_ count: Int) -> Int {
       max(quotient(count, tall) * tall, quotient(count, 6) * 6)
     }
-    func cut(_ other: Int) -> Int { max(1, Self.sumBytesMax / size / other) }
+    func cut(_ other: Int) -> Int { max(1, min(Self.sumBytesMax, part) / size / other) }
+    // Panels in one block of sums: as many for each thread, where there are enough.
+    func unit(_ panel: Int, _ most: Int) -> Int {
+      panel * (blocking.threads * panel <= most ? blocking.threads : 1)
+    }
     if blocking.sharesRows {
       blocking.rows = min(rowCount, even(rowCount, most: most / rowElements, unit: tall))
       if blocking.accumulates {
         let most = cut(blocking.rows)
-        blocking.columns = even(columnCount, most: most, unit: wide * blocking.threads)
+        blocking.columns = even(columnCount, most: most, unit: unit(wide, most))
       } else {
         blocking.columns = quotient(columnCount, wide) * wide
       }
@@ -171,7 +179,7 @@ extension Contraction.Part {
       blocking.columns = even(columnCount, most: most / blocking.depth, unit: wide)
       if blocking.accumulates {
         let most = cut(blocking.columns)
-        blocking.rows = min(rowCount, even(rowCount, most: most, unit: tall * blocking.threads))
+        blocking.rows = min(rowCount, even(rowCount, most: most, unit: unit(tall, most)))
       }
       let hasEdge = columnCount % wide != 0
       blocking.sharedElements =
@@ -223,19 +231,24 @@ extension Contraction.Part {
 
   private func quotient(_ count: Int, _ unit: Int) -> Int { (count + unit - 1) / unit }
 
-  /// Whether columns are neighbours in their operand, and depths one stride apart.
-  private var columnsAreInPlace: Bool {
+  /// Whether tiles of columns are read where they are: they are neighbours in their operand, depths one
+  /// stride apart, and packing would not pay: few rows use them, or they are near to each other.
+  private func readsColumnsInPlace(_ dtypes: Contraction.DTypes) -> Bool {
     let operand = columnOperand
     guard operand == .second || axes.isEmpty else { return false }
-    return columns.count == 1 && columns[0].stride(operand) == 1
-      && seen(depth, by: operand).count == 1
+    guard columns.count == 1 && columns[0].stride(operand) == 1 else { return false }
+    let depths = seen(depth, by: operand)
+    guard depths.count == 1 else { return false }
+    let isNear = depths[0].stride(operand) * dtypes.sum.byteCount <= 1024
+    return rowCount <= 2 * CGemmSource.rowsMax || isNear && rowCount <= 512
   }
 }
 
 extension PackedSide {
   /// What packing an element costs, as rows or as columns: those always lie across.
   fileprivate func price(asRows: Bool) -> Double {
-    if asRows && isAlong || joinsLanes && laneStep == 1 { return Price.copied }
+    if asRows && isAlong { return Price.copied }
+    if joinsLanes && laneStep == 1 { return Price.gatheredRuns }
     return joinsDepths && depthStep == 1 ? Price.turned : Price.gathered
   }
 }

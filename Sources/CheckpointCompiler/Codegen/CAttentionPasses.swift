@@ -160,9 +160,9 @@ extension CAttentionSource {
               for (ptrdiff_t j = 0; j < queries; ++j) slope[j] = chosen[j * t->ms] ? slope[j] : 0;
             }
           }
-          ckc_attention_spread_@N(t->values, at->v_width, tile, dy_rows, queries, keys,
+          ckc_attention_spread_@N(t, t->values, at->v_width, tile, dy_rows, i0, queries, k0, keys,
                                   dv_rows + k0 * at->v_width);
-          ckc_attention_spread_@N(t->features, at->q_width, slopes, q_rows, queries, keys,
+          ckc_attention_spread_@N(t, t->features, at->q_width, slopes, q_rows, i0, queries, k0, keys,
                                   dk_rows + k0 * at->q_width);
           ckc_attention_mix_@N(t, t->features, k_columns, slopes, i0, queries, k0, keys, dq_lanes);
         }

@@ -123,16 +123,22 @@ extension CAttentionSource {
       }
     }
     /* sums[keys, features] += a tile of weights times rows of queries, `width` apart. */
-    CKC_UNUSED static void ckc_attention_spread_@N(ptrdiff_t features, ptrdiff_t width,
+    CKC_UNUSED static void ckc_attention_spread_@N(const ckc_attention *t, ptrdiff_t features,
+                                                   ptrdiff_t width,
                                                    const @T *CKC_RESTRICT tile,
-                                                   const @T *CKC_RESTRICT rows, ptrdiff_t queries,
-                                                   ptrdiff_t keys, @T *CKC_RESTRICT sums) {
+                                                   const @T *CKC_RESTRICT rows, ptrdiff_t i0,
+                                                   ptrdiff_t queries, ptrdiff_t k0, ptrdiff_t keys,
+                                                   @T *CKC_RESTRICT sums) {
       const ptrdiff_t columns = CKC_GEMM_COLUMNS(@T);
-      const ckc_runs run = {1, {0}, {queries}};
       for (ptrdiff_t f = 0; f < features; f += columns) {
         for (ptrdiff_t k = 0; k < keys; k += CKC_GEMM_ROWS) {
+          /* Queries before the first that sees key k have weight 0 for it and all later ones. */
+          const ptrdiff_t before = k0 + k - t->last - i0;
+          if (before >= queries) break;
+          const ckc_runs run = {1, {before > 0 ? before : 0}, {queries}};
           ckc_gemm_@C(ckc_least(keys - k, CKC_GEMM_ROWS), columns, &run,
-                      tile + k * CKC_ATTENTION_STRIDE, CKC_ATTENTION_STRIDE, 1, rows + f, width, sums + k * width + f, width, 1);
+                      tile + k * CKC_ATTENTION_STRIDE, CKC_ATTENTION_STRIDE, 1, rows + f, width,
+                      sums + k * width + f, width, 1);
         }
       }
     }

@@ -44,8 +44,10 @@ extension CPart {
   }
 
   /// Opens the loops over the depth; at their end stand `ap` and `bp`. Misses along the axes in
-  /// `checked`, whose position is the same for all lanes, are skipped.
-  private func depthLoops(_ loops: [Loop], checked: [Int]) -> String {
+  /// `checked`, whose position is the same for all lanes, are skipped; or, where `lanes` says so, they
+  /// leave no `lanes`: GCC 12 loses places of the loops over lanes, in vectors of AVX-512, where the
+  /// loop around them goes on early.
+  private func depthLoops(_ loops: [Loop], checked: [Int], lanes: Bool = false) -> String {
     var text = ""
     for (index, loop) in loops.enumerated() {
       text += "    for (ptrdiff_t k\(index) = 0; k\(index) < \(loop.extent); ++k\(index))\n"
@@ -60,8 +62,13 @@ extension CPart {
       let position = sum("q\(axis)", loops, "k") { $0.steps[axis] }
       text += "      const ptrdiff_t p\(axis) = \(position);\n"
       guard checked.contains(axis) else { continue }
-      text += "      if (\(misses("p\(axis)", part.axes[axis]))) continue;\n"
+      if !lanes { text += "      if (\(misses("p\(axis)", part.axes[axis]))) continue;\n" }
       offsets += offset("p\(axis)", part.axes[axis])
+    }
+    if lanes {
+      let outside = checked.map { misses("p\($0)", part.axes[$0]) }.joined(separator: " || ")
+      text +=
+        "      const ptrdiff_t lanes = \(outside.isEmpty ? "count" : "\(outside) ? 0 : count");\n"
     }
     text += "      const ptrdiff_t ap = \(sum("ao", loops, "k") { $0.first })\(offsets);\n"
     text += "      const ptrdiff_t bp = \(sum("bo", loops, "k") { $0.second });\n"
@@ -96,7 +103,8 @@ extension CPart {
     text += "    \(type) sums[\(width)];\n"
     text += "    for (ptrdiff_t l = 0; l < count; ++l) sums[l] = 0;\n"
     if part.depthCount > 0 {
-      text += depthLoops(part.depth, checked: part.axes.indices.filter { !moving.contains($0) })
+      text += depthLoops(
+        part.depth, checked: part.axes.indices.filter { !moving.contains($0) }, lanes: true)
       text += laneRange(lane, moving)
     }
     if let epilogue {
@@ -118,7 +126,7 @@ extension CPart {
     var skip = ""
     var aIndex = "ap" + term("(from + l)", lane.first)
     if isRange {
-      text += "      ptrdiff_t first = 0, last = count;\n"
+      text += "      ptrdiff_t first = 0, last = lanes;\n"
       for index in moving {
         let (step, extent) = (lane.steps[index], part.axes[index].extent)
         let start = "s\(index)"
@@ -135,7 +143,7 @@ extension CPart {
       }
       text += "      for (ptrdiff_t l = first; l < last; ++l) {\n"
     } else {
-      text += "      for (ptrdiff_t l = 0; l < count; ++l) {\n"
+      text += "      for (ptrdiff_t l = 0; l < lanes; ++l) {\n"
       for index in moving {
         text += "        const ptrdiff_t s\(index) = p\(index)"
         text += "\(term("(from + l)", lane.steps[index]));\n"

@@ -170,8 +170,7 @@ extension LoopLowering {
   }
 
   /// A pass over the rows of a block of columns: in parts on threads, or one after the other.
-  ///
-  /// - Parameter sums: Receives the row that holds what each reduction has left for the columns.
+  /// `sums` receives the row that holds what each reduction has left for the columns.
   private mutating func overRows(
     _ reduced: [LoopDimension], _ columns: ReductionColumns, _ body: [Statement],
     _ accumulators: [Accumulator], _ sums: inout [OpID: Int]
@@ -216,11 +215,8 @@ extension LoopLowering {
   }
 
   /// Computes kept values of a level into rows that later passes read, and writes those that are
-  /// results.
-  ///
-  /// - Parameters:
-  ///   - sums: The rows that hold what reductions have left for the columns.
-  ///   - spread: Receives, for each value that is read later, its element at the lane of a pass.
+  /// results. `sums` names the rows that hold what reductions have left for the columns; `spread`
+  /// receives, for each value that is read later, its element at the lane of a pass.
   private mutating func columnKept(
     _ columns: ReductionColumns, level: Int, sums: [OpID: Int],
     _ spread: inout [ValueID: Expression]

@@ -63,6 +63,7 @@ extension LoopLowering {
   ///   - each: A loop over the accumulators.
   ///   - sums: Receives the row that holds what each reduction has left.
   ///   - walk: The walk over the part that starts where a variable says.
+  /// - Returns: The statements of the pass.
   mutating func overParts(
     _ parts: ReductionParts, _ accumulators: [Accumulator], width: Int, place: Index,
     each: ([Statement]) -> Statement, sums: inout [OpID: Int],

@@ -16,7 +16,7 @@ extension Contraction.Part {
 
   /// Moves the loop over what has equal windows innermost, where many taps are outside.
   mutating func gatherEqualWindows() {
-    guard rowOperand == .first, !axes.isEmpty, 1 - insideFraction >= Self.outsideMin else { return }
+    guard rowOperand == .first, leavesTensorOften else { return }
     let isContiguous = depth.last.map { $0.first == 1 && !moves($0) } ?? false
     if isContiguous {
       rows = withBatchLast(rows)
@@ -24,6 +24,9 @@ extension Contraction.Part {
       depth = withBatchLast(depth)
     }
   }
+
+  /// Whether so many taps are outside that leaving them out counts.
+  var leavesTensorOften: Bool { !axes.isEmpty && 1 - insideFraction >= Self.outsideMin }
 
   private func moves(_ loop: Loop) -> Bool { loop.steps.contains { $0 != 0 } }
 

@@ -24,9 +24,7 @@ struct ModelStep {
   ) throws(BenchError) {
     self.model = model
     self.budget = budget
-    let options = CompileOptions(
-      name: "step", target: .cpu(threadsMax: threads), optimizer: .sgd(weightDecay: 0),
-      budget: budget.budget)
+    let options = model.options(budget.budget, threads: threads)
     var sources = SourceMap()
     let start = ContinuousClock.now
     do {
@@ -84,5 +82,14 @@ struct ModelStep {
       sum += step.argument(index).floats.reduce(0) { $0 + $1 * $1 }
     }
     return sum
+  }
+}
+
+extension BenchModel {
+  /// How its steps are compiled.
+  func options(_ budget: Budget, threads: Int, name: String = "step") -> CompileOptions {
+    CompileOptions(
+      name: name, target: .cpu(threadsMax: threads), optimizer: .sgd(weightDecay: 0),
+      budget: budget)
   }
 }
