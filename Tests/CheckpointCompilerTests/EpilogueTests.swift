@@ -92,7 +92,7 @@ import Testing
   func deepSumsHaveTheSameBits(residual: String) throws {
     try expectSameBits(
       """
-      func @main(\(residual)%x: f32[70,400], %w: f32[400,40], %b: f32[40]) -> f32[70,40] {
+      func @main(\(residual)%x: f32[70,700], %w: f32[700,40], %b: f32[40]) -> f32[70,40] {
         %p = dot_general %x, %w {lhs_contract = [1], rhs_contract = [0]}
         %c = broadcast_in_dim %b {dims = [1]} : f32[70,40]
         %h = add %p, %c
