@@ -233,13 +233,14 @@ import Testing
         %y = no_grad {
           %f = fusion {
             %p = dot_general %x, %m {lhs_contract = [1], rhs_contract = [0]}
-            yield %p
+            %q = dot_general %p, %m {lhs_contract = [1], rhs_contract = [0]}
+            yield %q
           }
           yield %f
         }
         return %y
       """)
-    #expect(product.contains("plan.ir:3:10: error: this 'fusion' cannot run: 'dot_general' cannot"))
+    #expect(product.contains("plan.ir:3:10: error: this 'fusion' cannot run: it holds two"))
     let misread = errors(
       """
         %y = no_grad {

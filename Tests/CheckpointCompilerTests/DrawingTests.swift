@@ -63,7 +63,7 @@ import Testing
     #expect(names(.dropped) == Set(report.recomputed))
     // Beside them, what it takes to make them again.
     #expect(names(.recomputed).isSuperset(of: report.recomputed))
-    #expect(names(.forward).contains("z5"))
+    #expect(names(.forward).contains("p"))
     #expect(timeline.kernels.count(where: \.isRecomputation) == report.recomputedKernels)
     #expect(timeline.liveBytes.max() == timeline.peakLiveBytes)
     for block in timeline.blocks {
