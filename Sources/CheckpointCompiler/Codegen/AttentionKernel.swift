@@ -52,8 +52,8 @@ struct AttentionKernel: Hashable, Sendable {
     let work = [dims.queries, dims.keys, dims.features + dims.values].reduce(batches) {
       $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
     }
-    let isLarge = work >= LoopLowering.parallelWork
-    threads = isLarge ? max(1, min(target.threadsMax, batches * splits)) : 1
+    // Each thread costs its start and its scratch.
+    threads = max(1, min(target.threadsMax, batches * splits, work / 131_072))
   }
 
   /// The parts of the scratch of a thread, in elements.
@@ -91,8 +91,9 @@ struct AttentionKernel: Hashable, Sendable {
       return chunks * (keys + rows) * AttentionKernel.rowStride(features: features)
     }
     func columns(_ features: Int) -> Int { keys * (features + rows - 1) }
-    let tile = (AttentionKernel.tileKeys + rows) * stride
-    let kept = dims.dropout == nil ? 0 : AttentionKernel.tileKeys * lanes / sum.byteCount
+    let tileKeys = min(AttentionKernel.tileKeys, keys)
+    let tile = (tileKeys + rows) * stride
+    let kept = dims.dropout == nil ? 0 : tileKeys * lanes / sum.byteCount
     var scratch = Scratch(sum)
     scratch.add("k_rows", panel(features))
     scratch.add("k_columns", isGradient ? columns(features) : 0)
