@@ -9,7 +9,7 @@ private func launches(_ body: String, of signature: String) throws -> [GridLaunc
   let compilation = try Compiler(options: CompileOptions(target: .cuda(), lastStage: .code))
     .compile(Array(text.utf8), fileName: "test.ir", sources: &sources)
   let functions = try #require(compilation.program).functions
-  return functions.flatMap { function in
+  return functions.flatMap { function -> [GridLaunch] in
     if case .grid(let grid) = function.body { grid.launches } else { [] }
   }
 }

@@ -59,7 +59,8 @@ std::map<const char *, Region> regions;
 Region *last_regions[2];
 uint32_t interval = 1, first_of_launch, first_of_block;
 uint32_t synchronizations[32];
-std::vector<Window> windows;
+Windows windows;
+/// What holds the arena; null where a call may touch all of it.
 const Allocation *windowed;
 const char *arguments_start, *arguments_end;
 
@@ -187,8 +188,8 @@ void touch(Region &region, size_t first, size_t size, Access access, Site *site)
 /// Whether the arena's part of a call, if it has one, includes the bytes.
 bool is_in_window(const char *start, size_t size) {
   if (!windowed || start < windowed->start || start >= windowed->start + windowed->size) return true;
-  return std::any_of(windows.begin(), windows.end(), [&](const Window &window) {
-    return start >= window.start && start + size <= window.start + window.size;
+  return std::any_of(windows.parts.begin(), windows.parts.end(), [&](const Windows::Part &part) {
+    return start >= part.start && start + size <= part.start + part.size;
   });
 }
 
@@ -242,11 +243,11 @@ void set_initialized(const void *address, size_t size, bool is_initialized) {
   std::fill(first, first + long(size), is_initialized);
 }
 
-void start_checks_of_launch(const Call &call, const std::vector<Window> &windows_of_call) {
+void start_checks_of_launch(const Call &call, const Windows &windows_of_call) {
   arguments_start = static_cast<const char *>(call.arguments);
   arguments_end = arguments_start + call.arguments_size;
   windows = windows_of_call;
-  windowed = windows.empty() ? nullptr : allocation_of(windows[0].start);
+  windowed = windows.arena ? allocation_of(windows.arena) : nullptr;
   first_of_launch = ++interval;
 }
 

@@ -75,11 +75,13 @@ enum CUDASupport {
         const cudaError_t error = (call);              \\
         if (error != cudaSuccess) return (int)error;   \\
       } while (0)
+    #ifndef CKC_RUN
     #define CKC_RUN(call)              \\
       do {                             \\
         const int error = (call);      \\
         if (error != 0) return error;  \\
       } while (0)
+    #endif
     #define CKC_COPY(to, from, size) \\
       CKC_TRY(cudaMemcpyAsync((to), (from), (size), cudaMemcpyDeviceToDevice, stream))
     #ifdef CKC_POISON
