@@ -15,11 +15,16 @@ public struct Target: Hashable, Sendable {
   public var bytesPerNs: Double
   /// The time that starting one kernel costs, in nanoseconds.
   public var kernelOverheadNs: Double
+  /// The graphics processor; nil where C is emitted for a processor.
+  public var gpu: GPU?
+
+  /// Whether CUDA is emitted.
+  public var isCUDA: Bool { gpu != nil }
 
   /// A target.
   public init(
     name: String, threadsMax: Int, vectorBytes: Int, flopsPerNs: Double, bytesPerNs: Double,
-    kernelOverheadNs: Double
+    kernelOverheadNs: Double, gpu: GPU? = nil
   ) {
     self.name = name
     self.threadsMax = max(1, threadsMax)
@@ -27,6 +32,7 @@ public struct Target: Hashable, Sendable {
     self.flopsPerNs = flopsPerNs
     self.bytesPerNs = bytesPerNs
     self.kernelOverheadNs = kernelOverheadNs
+    self.gpu = gpu
   }
 
   /// A processor with 256-bit vectors, two multiply-adds of them a cycle at 3 GHz.
