@@ -74,6 +74,15 @@ package final class EmulatedDevice {
   private let limit: @convention(c) (Int) -> Void
   private let setSchedule: @convention(c) (Int32, UInt64, Int32) -> Void
   private let release: @convention(c) () -> Void
+  private let createStream: @convention(c) (UnsafeMutablePointer<OpaquePointer?>) -> Int32
+  private let destroyStream: @convention(c) (OpaquePointer?) -> Int32
+  private let beginCapture: @convention(c) (OpaquePointer?, Int32) -> Int32
+  private let endCapture:
+    @convention(c) (OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>) -> Int32
+  private let instantiate:
+    @convention(c) (UnsafeMutablePointer<OpaquePointer?>, OpaquePointer?, UInt64) -> Int32
+  private let launchGraph: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int32
+  private let destroyGraph: @convention(c) (OpaquePointer?) -> Int32
 
   init(
     directory: consuming TemporaryDirectory, libraryName: String
@@ -92,6 +101,13 @@ package final class EmulatedDevice {
     limit = try function("ckc_emu_limit_bytes", as: type(of: limit))
     setSchedule = try function("ckc_emu_set_schedule", as: type(of: setSchedule))
     release = try function("ckc_emu_release", as: type(of: release))
+    createStream = try function("cudaStreamCreate", as: type(of: createStream))
+    destroyStream = try function("cudaStreamDestroy", as: type(of: destroyStream))
+    beginCapture = try function("cudaStreamBeginCapture", as: type(of: beginCapture))
+    endCapture = try function("cudaStreamEndCapture", as: type(of: endCapture))
+    instantiate = try function("cudaGraphInstantiate", as: type(of: instantiate))
+    launchGraph = try function("cudaGraphLaunch", as: type(of: launchGraph))
+    destroyGraph = try function("cudaGraphDestroy", as: type(of: destroyGraph))
     self.library = library
     self.directory = directory
   }
@@ -150,6 +166,27 @@ package final class EmulatedDevice {
     case .reverse: setSchedule(1, 0, schedule.isLazy ? 1 : 0)
     case .random(let seed): setSchedule(2, seed, schedule.isLazy ? 1 : 0)
     }
+  }
+
+  /// Captures what a closure puts into a stream as a graph, and runs that.
+  ///
+  /// - Throws: An error where the closure waits, allocates or fails.
+  package func runCaptured(
+    _ body: (OpaquePointer?) throws(EmulationError) -> Void
+  ) throws(EmulationError) {
+    var stream: OpaquePointer?
+    var graph: OpaquePointer?
+    var executable: OpaquePointer?
+    try check(createStream(&stream))
+    try check(beginCapture(stream, 0))
+    try body(stream)
+    try check(endCapture(stream, &graph))
+    try check(instantiate(&executable, graph, 0))
+    try check(launchGraph(executable, stream))
+    try check(destroyStream(stream))
+    // Executable graphs are graphs to the emulation.
+    try check(destroyGraph(executable))
+    try check(destroyGraph(graph))
   }
 
   /// Waits until all work is done.

@@ -19,7 +19,7 @@ package final class EmulatedStep {
   private typealias Entry =
     @convention(c) (
       UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer, UnsafeRawPointer,
-      UnsafeMutableRawPointer?, UnsafeRawPointer?
+      UnsafeMutableRawPointer?, OpaquePointer?
     ) -> Int32
 
   private let entry: UnsafeMutableRawPointer
@@ -69,8 +69,18 @@ package final class EmulatedStep {
 
   /// Runs one step to its end.
   ///
+  /// - Parameter isCaptured: Whether the step is captured as a graph first.
   /// - Throws: What the emulation found.
-  package func run() throws(EmulationError) {
+  package func run(isCaptured: Bool = false) throws(EmulationError) {
+    if isCaptured {
+      try device.runCaptured { stream throws(EmulationError) in try enqueue(into: stream) }
+    } else {
+      try enqueue(into: nil)
+    }
+    try device.synchronize()
+  }
+
+  private func enqueue(into stream: OpaquePointer?) throws(EmulationError) {
     // An empty struct has one member, which the step does not read.
     let pointers = structs.map { $0.isEmpty ? [nil] : $0 }
     let code = pointers[0].withUnsafeBytes { inputs in
@@ -79,13 +89,12 @@ package final class EmulatedStep {
           pointers[3].withUnsafeBytes { results in
             unsafeBitCast(entry, to: Entry.self)(
               inputs.baseAddress!, parameters.baseAddress!, state.baseAddress!,
-              results.baseAddress!, arena, nil)
+              results.baseAddress!, arena, stream)
           }
         }
       }
     }
     try device.check(code)
-    try device.synchronize()
   }
 
   /// Sets the value of the argument at an index.

@@ -41,7 +41,8 @@ struct Region {
   Cell *cells[4] = {};
   /// For every word, the size of the smallest access to it; 0 before the first.
   std::vector<uint8_t> widths;
-  std::vector<bool> initialized;
+  /// For every byte, whether it holds a value.
+  std::vector<uint8_t> initialized;
 
   Region(const char *start, size_t size, bool is_shared)
     : start(start), size(size), is_shared(is_shared), widths(size / 4 + 1), initialized(size) {
@@ -54,10 +55,12 @@ struct Region {
 };
 
 std::map<const char *, Region> regions;
-Region *last_region;
+/// The regions found last, of shared and of other memory: most accesses are to one of them.
+Region *last_regions[2];
 uint32_t interval = 1, first_of_launch, first_of_block;
 uint32_t synchronizations[32];
-std::vector<Window> windows;
+Windows windows;
+/// What holds the arena; null where a call may touch all of it.
 const Allocation *windowed;
 const char *arguments_start, *arguments_end;
 
@@ -67,12 +70,14 @@ bool is_in(const Region &region, const char *byte) {
 
 /// The region of an address, or null.
 Region *region_of(const char *byte) {
-  if (last_region && is_in(*last_region, byte)) return last_region;
+  for (Region *last : last_regions) {
+    if (last && is_in(*last, byte)) return last;
+  }
   auto next = regions.upper_bound(byte);
   if (next == regions.begin()) return nullptr;
   Region &region = (--next)->second;
   if (!is_in(region, byte)) return nullptr;
-  return last_region = &region;
+  return last_regions[region.is_shared] = &region;
 }
 
 Region &add_region(const char *start, size_t size, bool is_shared) {
@@ -103,6 +108,10 @@ void report(const char *what, const Site *now, const Site *then, const Region &r
 }
 
 void note_read(Cell &cell, const Moment &now) {
+  if (cell.read.interval == now.interval && cell.read.thread == now.thread) {
+    cell.read = now;
+    return;
+  }
   const auto is_of_older_block = [](const Moment &moment) {
     return moment.interval < first_of_block;
   };
@@ -169,29 +178,31 @@ void touch(Region &region, size_t first, size_t size, Access access, Site *site)
     }
     byte += region.widths[word];
   }
-  for (size_t byte = first; byte < first + size; ++byte) {
-    if (access == Access::write) {
-      region.initialized[byte] = true;
-    } else if (!region.initialized[byte]) {
-      report("read of what was never written", site, nullptr, region);
-      break;
-    }
+  if (access == Access::write) {
+    memset(&region.initialized[first], 1, size);
+  } else if (memchr(&region.initialized[first], 0, size)) {
+    report("read of what was never written", site, nullptr, region);
   }
 }
 
 /// Whether the arena's part of a call, if it has one, includes the bytes.
 bool is_in_window(const char *start, size_t size) {
   if (!windowed || start < windowed->start || start >= windowed->start + windowed->size) return true;
-  return std::any_of(windows.begin(), windows.end(), [&](const Window &window) {
-    return start >= window.start && start + size <= window.start + window.size;
+  return std::any_of(windows.parts.begin(), windows.parts.end(), [&](const Windows::Part &part) {
+    return start >= part.start && start + size <= part.start + part.size;
   });
 }
 
-/// One copy of each site: records hold its address.
+/// One copy of each site: records hold its address. A small table finds those that recur.
 Site *interned(const Site &site) {
   static std::map<std::pair<const void *, int>, Site> sites;
+  static std::pair<const void *, Site *> recent[4096];
   const void *key = site.file ? site.file : site.code;
-  return &sites.emplace(std::make_pair(key, site.line), site).first->second;
+  auto &known = recent[(uintptr_t(key) ^ uintptr_t(site.line)) % 4096];
+  if (known.first != key || known.second->line != site.line) {
+    known = {key, &sites.emplace(std::make_pair(key, site.line), site).first->second};
+  }
+  return known.second;
 }
 
 }  // namespace
@@ -232,11 +243,11 @@ void set_initialized(const void *address, size_t size, bool is_initialized) {
   std::fill(first, first + long(size), is_initialized);
 }
 
-void start_checks_of_launch(const Call &call, const std::vector<Window> &windows_of_call) {
+void start_checks_of_launch(const Call &call, const Windows &windows_of_call) {
   arguments_start = static_cast<const char *>(call.arguments);
   arguments_end = arguments_start + call.arguments_size;
   windows = windows_of_call;
-  windowed = windows.empty() ? nullptr : allocation_of(windows[0].start);
+  windowed = windows.arena ? allocation_of(windows.arena) : nullptr;
   first_of_launch = ++interval;
 }
 
@@ -266,11 +277,11 @@ void check_allocated(const void *address, size_t size) {
   add_region(static_cast<const char *>(address), size, false);
 }
 void check_freed(const void *address) {
-  last_region = nullptr;
+  last_regions[0] = last_regions[1] = nullptr;
   regions.erase(static_cast<const char *>(address));
 }
 void release_checks() {
-  last_region = nullptr;
+  last_regions[0] = last_regions[1] = nullptr;
   regions.clear();
 }
 

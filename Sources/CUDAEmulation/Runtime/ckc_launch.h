@@ -26,8 +26,15 @@ cudaError_t enqueue(const Call &call, cudaStream_t stream);
 /// Lets a kernel have more dynamic shared memory than 48 KiB.
 cudaError_t set_dynamic_shared_limit(const void *function, int bytes);
 
-/// The address of a tensor in the arena. The next kernel that is launched may touch it.
+/// The address of a tensor in the arena. Kernels may touch it that are launched by the same `CKC_RUN`,
+/// or outside of any, the next one.
 void *place(const void *arena, size_t offset, size_t size);
+
+/// One `CKC_RUN`: what it has made places of is forgotten with it.
+struct Run {
+  Run();
+  ~Run();
+};
 
 template <class... Parameter>
 struct Arguments {
@@ -66,6 +73,12 @@ cudaError_t cudaFuncSetAttribute(
   ckc_emu::launch(                                                                            \
     #kernel, __FILE__, __LINE__, kernel, grid, block, dynamic_shared_bytes, stream, ##__VA_ARGS__)
 #define CKC_PLACE(arena, offset, size) ckc_emu::place(arena, offset, size)
+#define CKC_RUN(call)                 \
+  do {                                \
+    const ckc_emu::Run run;           \
+    const int error = (call);         \
+    if (error != 0) return error;     \
+  } while (0)
 
 /// The address of a table of constants: in the emulation, where the compiler has put it.
 template <class T>

@@ -76,6 +76,11 @@ void start_copies_of_block();
 /// - Returns: Whether the running thread has waited for all copies that it started.
 bool has_waited_for_copies();
 
+// MARK: Streams (streams.cpp)
+
+/// Whether a stream is being captured, and the host may do nothing but fill it.
+bool is_capturing();
+
 // MARK: Memory (memory.cpp)
 
 struct Allocation {
@@ -102,12 +107,16 @@ bool is_constant(const void *address);
 // MARK: Checks (checks.cpp; without checks they do nothing)
 
 extern const bool has_checks;
-/// The regions of the arena that the next call may touch.
-struct Window {
-  const char *start;
-  size_t size;
+/// The parts of the arena that a call may touch; without an arena, all.
+struct Windows {
+  struct Part {
+    const char *start;
+    size_t size;
+  };
+  const void *arena = nullptr;
+  std::vector<Part> parts;
 };
-void start_checks_of_launch(const Call &call, const std::vector<Window> &windows);
+void start_checks_of_launch(const Call &call, const Windows &windows);
 void start_checks_of_block(const char *dynamic, size_t dynamic_size);
 void check_barrier_passed();
 void check_warp_synchronized(unsigned warp);

@@ -115,6 +115,7 @@ extern "C" {
 
 cudaError_t cudaMalloc(void **address, size_t size) {
   *address = nullptr;
+  if (is_capturing()) return cudaErrorStreamCaptureUnsupported;
   if (size == 0) return cudaSuccess;
   const size_t start = (range_used + red_zone + alignment - 1) / alignment * alignment;
   if (bytes_used + size > bytes_limit || start + size + red_zone > range_size) {

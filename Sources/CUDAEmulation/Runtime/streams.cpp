@@ -26,8 +26,10 @@ namespace ckc_emu {
 static ckc_emu_stream default_stream;
 static std::vector<ckc_emu_stream *> streams = {&default_stream};
 static std::map<const void *, size_t> dynamic_shared_limits;
-/// The places in the arena that `CKC_PLACE` has made since the last call.
-static std::vector<Window> windows_of_next_call;
+/// The places in the arena that `CKC_PLACE` has made, of all runs that have not ended.
+static Windows places;
+/// How many there were when each of these runs began.
+static std::vector<size_t> runs;
 static cudaError_t last_error = cudaSuccess;
 
 /// An error of a call: returned, and kept for `cudaGetLastError`.
@@ -65,12 +67,31 @@ static cudaError_t finish(ckc_emu_stream *stream) {
   return report(cudaSuccess);
 }
 
+bool is_capturing() {
+  for (const ckc_emu_stream *stream : streams) {
+    if (stream->capture) return true;
+  }
+  return false;
+}
+
 // MARK: Launches
 
 void *place(const void *arena, size_t offset, size_t size) {
   const char *start = static_cast<const char *>(arena) + offset;
-  windows_of_next_call.push_back({start, size});
+  places.arena = arena;
+  places.parts.push_back({start, size});
   return const_cast<char *>(start);
+}
+
+Run::Run() { runs.push_back(places.parts.size()); }
+Run::~Run() {
+  places.parts.resize(runs.back());
+  runs.pop_back();
+}
+
+/// Outside of runs, places are made for one call only.
+static void forget_places() {
+  if (runs.empty()) places = {};
 }
 
 cudaError_t set_dynamic_shared_limit(const void *function, int bytes) {
@@ -101,8 +122,8 @@ static std::string fault(const Call &call) {
 
 cudaError_t enqueue(const Call &call, cudaStream_t stream) {
   const std::shared_ptr<void> arguments(call.arguments, call.destroy);
-  std::vector<Window> windows;
-  windows.swap(windows_of_next_call);
+  const Windows windows_of_call = places;
+  forget_places();
   const std::string words = fault(call);
   if (!words.empty()) {
     return misuse(
@@ -110,8 +131,8 @@ cudaError_t enqueue(const Call &call, cudaStream_t stream) {
       format("%s at %s:%d is launched with %s", call.kernel, call.file, call.line, words.c_str()));
   }
   // The work owns the arguments: a graph may be launched again and again.
-  return add(stream, [call, arguments, windows] {
-    start_checks_of_launch(call, windows);
+  return add(stream, [call, arguments, windows_of_call] {
+    start_checks_of_launch(call, windows_of_call);
     run_grid(call);
   });
 }
@@ -126,7 +147,7 @@ extern "C" {
 
 cudaError_t cudaMemcpyAsync(
   void *to, const void *from, size_t size, cudaMemcpyKind kind, cudaStream_t stream) {
-  windows_of_next_call.clear();
+  forget_places();
   if (size == 0) return report(cudaSuccess);
   const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
@@ -150,7 +171,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t size, cudaMemcpyKind k
 }
 
 cudaError_t cudaMemsetAsync(void *to, int byte, size_t size, cudaStream_t stream) {
-  windows_of_next_call.clear();
+  forget_places();
   if (size == 0) return report(cudaSuccess);
   if (!is_device_memory(to, size, true)) {
     return misuse(cudaErrorInvalidValue, "a fill writes what is not device memory");

@@ -6,7 +6,7 @@ namespace ckc_emu {
 
 const bool has_checks = false;
 
-void start_checks_of_launch(const Call &, const std::vector<Window> &) {}
+void start_checks_of_launch(const Call &, const Windows &) {}
 void start_checks_of_block(const char *, size_t) {}
 void check_barrier_passed() {}
 void check_warp_synchronized(unsigned) {}

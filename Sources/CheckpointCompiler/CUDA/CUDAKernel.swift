@@ -50,6 +50,8 @@ struct CUDAParameter {
   static let scratch = CUDAParameter(name: "scratch", type: "unsigned char *__restrict__ ")
 
   var declaration: String { type + name }
+  /// The type of a pointer, as a cast has it.
+  var pointer: String { type.replacing("__restrict__ ", with: "") }
 
   /// The parameter of a buffer.
   init(_ buffer: KernelBuffer, _ number: Int) {
@@ -82,19 +84,24 @@ func identifiers(in lines: [String]) -> Set<String> {
 ///   - type: The C type of the variables.
 ///   - used: The names that are used.
 ///   - indent: What lines begin with.
+///   - width: How far the innermost variable moves from one index to the next.
+/// - Returns: The lines.
 func unraveled(
   _ flat: String, _ loops: [(name: String, extent: Int)], type: String, used: Set<String>,
-  indent: String
+  indent: String, width: Int = 1
 ) -> [String] {
   var lines: [String] = []
   var inner = 1
   for (index, loop) in loops.enumerated().reversed() {
+    let step = index == loops.count - 1 ? width : 1
+    let extent = loop.extent / step
     if used.contains(loop.name) {
       var value = inner == 1 ? flat : "\(flat) / \(inner)"
-      if index > 0 { value = "\(value) % \(loop.extent)" }
+      if index > 0 { value = "\(value) % \(extent)" }
+      if step > 1 { value = "\(value) * \(step)" }
       lines.append("\(indent)const \(type) \(loop.name) = \(loop.extent == 1 ? "0" : value);")
     }
-    inner *= loop.extent
+    inner *= extent
   }
   return lines.reversed()
 }

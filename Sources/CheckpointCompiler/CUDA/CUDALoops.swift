@@ -4,8 +4,8 @@
 // Reduction   `column` is the sum of a thread in its block, `walker` its place among the threads of that
 //             sum. Threads whose sum does not exist compute the last one, but walk over nothing and
 //             store nothing, so that all reach every barrier.
-// Tree        The walkers' sums are combined in shared memory, the upper half with the lower, until one
-//             is left: an order that nothing but the number of walkers decides.
+// Together    The walkers' sums are combined with shuffles where they are neighbours, else in shared memory:
+//             in an order that nothing but the shape decides.
 
 /// Prints kernels of loops.
 struct CUDALoops {
@@ -47,11 +47,22 @@ struct CUDALoops {
       return
     }
     let index = type == "int" ? "(int)(blockIdx.x * " : "((ptrdiff_t)blockIdx.x * "
+    // Buffers are aligned, so that neighbours can be one access.
+    var aligned: [String] = []
+    let used = identifiers(in: lines)
+    for parameter in parameters where map.width > 1 && used.contains(parameter.name) {
+      let name = parameter.name
+      aligned.append(
+        "  \(name) = (\(parameter.pointer))__builtin_assume_aligned(\(name), "
+          + "\(CUDASupport.alignment));")
+    }
     let text =
-      ["  const \(type) at = \(index)\(threads) + threadIdx.x);", "  if (at < \(map.count)) {"]
+      aligned + [
+        "  const \(type) at = \(index)\(threads) + threadIdx.x);", "  if (at < \(map.count)) {",
+      ]
       + unraveled(
         "at", map.dims.map { ("i\($0.variable)", $0.extent) }, type: type,
-        used: identifiers(in: lines), indent: "    ")
+        used: used, indent: "    ", width: map.width)
       + lines + ["  }"]
     kernel.add(
       symbol, blocks: threads == 0 ? 0 : (map.count + threads - 1) / threads, threads: threads,
@@ -79,20 +90,17 @@ struct CUDALoops {
         lines += printer.lines(of: statements, depth: 2) + ["  }"]
       case .walk(let statements, let accumulators):
         lines += walk(statements, accumulators, reduction, type, &printer)
-        for accumulator in accumulators {
-          let name = sharedName(accumulator.dtype)
-          if !shared.contains(name) {
-            shared.append(name)
-            lines.insert(
-              "  __shared__ \(cComputeType(accumulator.dtype)) \(name)[\(shape.columns * shape.walkers)];",
-              at: 0)
-          }
-          lines += tree(accumulator, reduction)
+        if !shape.isAcross {
+          lines += warpSums(accumulators, reduction, &shared)
+        } else {
+          for accumulator in accumulators { lines += tree(accumulator, reduction, &shared) }
         }
+        lines += partSums(accumulators, reduction)
       case .combined(let accumulator): lines += combined(accumulator, shape, type, &printer)
       }
     }
     uses.formUnion(printer.uses)
+    lines = shared + lines
     let used = identifiers(in: lines)
     var head: [String] = []
     let (columns, walkers) = (shape.columns, shape.walkers)
@@ -123,8 +131,6 @@ struct CUDALoops {
       parameters: parameters + (shape.parts > 1 ? [.scratch] : []), body: head + lines)
   }
 
-  private func sharedName(_ dtype: DType) -> String { "shared_\(cComputeType(dtype))" }
-
   /// The walk of every thread.
   private mutating func walk(
     _ statements: [Statement], _ accumulators: [GridAccumulator], _ reduction: GridReduction,
@@ -151,35 +157,87 @@ struct CUDALoops {
     return lines + body + ["  }", "  }"]
   }
 
-  /// Combines the rows of the walkers of every sum.
-  private mutating func tree(
-    _ accumulator: GridAccumulator, _ reduction: GridReduction
+  /// Combines the rows of the walkers of every sum, who are neighbours: warps first, then in the order
+  /// of the warps.
+  private mutating func warpSums(
+    _ accumulators: [GridAccumulator], _ reduction: GridReduction, _ shared: inout [String]
   ) -> [String] {
     let shape = reduction.shape
-    let name = sharedName(accumulator.dtype)
+    let width = min(shape.walkers, Self.warp)
+    let warps = shape.walkers / Self.warp
+    var lines: [String] = []
+    var after: [String] = []
+    for accumulator in accumulators {
+      let row = "r\(accumulator.row)[0]"
+      let type = cComputeType(accumulator.dtype)
+      func shuffled(_ name: String, _ argument: String) -> String {
+        // What is narrower than an `int` has no shuffle of its own.
+        let value = accumulator.dtype.byteCount < 4 ? "(int)\(row)" : row
+        return "(\(type))\(name)(0xFFFFFFFFu, \(value), \(argument), \(width))"
+      }
+      func combined(_ other: String) -> String {
+        cCombine(kind: accumulator.kind, dtype: accumulator.dtype, row, other, uses: &uses)
+      }
+      if width > 1 {
+        lines += [
+          "  for (int width = \(width / 2); width > 0; width /= 2) {",
+          "    \(row) = \(combined(shuffled("__shfl_down_sync", "width")));", "  }",
+        ]
+      }
+      guard warps > 1 else {
+        if width > 1 { lines.append("  \(row) = \(shuffled("__shfl_sync", "0"));") }
+        continue
+      }
+      let name = "shared_r\(accumulator.row)"
+      shared.append("  __shared__ \(type) \(name)[\(shape.columns * warps)];")
+      lines.append(
+        "  if (walker % \(Self.warp) == 0) \(name)[(int)threadIdx.x / \(Self.warp)] = \(row);")
+      let first = "column * \(warps)"
+      after += [
+        "  \(row) = \(name)[\(first)];",
+        "  for (int w = 1; w < \(warps); w++) "
+          + "\(row) = \(combined("\(name)[\(first) + w]"));",
+      ]
+    }
+    return lines + (after.isEmpty ? [] : ["  __syncthreads();"] + after)
+  }
+
+  /// Threads of a warp.
+  private static let warp = 32
+
+  /// Combines the rows of the walkers of every sum, who are as far apart as there are sums: the upper
+  /// half with the lower, until one is left.
+  private mutating func tree(
+    _ accumulator: GridAccumulator, _ reduction: GridReduction, _ shared: inout [String]
+  ) -> [String] {
+    let shape = reduction.shape
+    let type = cComputeType(accumulator.dtype)
+    let name = "shared_\(type)"
+    let declaration = "  __shared__ \(type) \(name)[\(shape.columns * shape.walkers)];"
+    if !shared.contains(declaration) { shared.append(declaration) }
     let row = "r\(accumulator.row)[0]"
     func element(_ walker: String) -> String { "\(name)[(\(walker)) * \(shape.columns) + column]" }
-    var lines = ["  \(element("walker")) = \(row);", "  __syncthreads();"]
-    if shape.walkers > 1 {
-      let both = cCombine(
-        kind: accumulator.kind, dtype: accumulator.dtype, element("walker"),
-        element("walker + width"), uses: &uses)
-      lines += [
-        "  for (int width = \(shape.walkers / 2); width > 0; width /= 2) {",
-        "    if (walker < width) \(element("walker")) = \(both);", "    __syncthreads();", "  }",
-      ]
-    }
-    if reduction.isInParts {
-      let type = cComputeType(accumulator.dtype)
-      lines += [
-        "  if (isInside && walker == 0) {",
-        "    ((\(type) *)(void *)(scratch + \(accumulator.scratchOffset)))"
-          + "[(ptrdiff_t)part * \(shape.keptCount) + sum] = \(name)[column];", "  }",
-      ]
-    } else {
-      lines.append("  \(row) = \(name)[column];")
-    }
-    return lines + ["  __syncthreads();"]
+    let both = cCombine(
+      kind: accumulator.kind, dtype: accumulator.dtype, element("walker"),
+      element("walker + width"), uses: &uses)
+    return [
+      "  \(element("walker")) = \(row);", "  __syncthreads();",
+      "  for (int width = \(shape.walkers / 2); width > 0; width /= 2) {",
+      "    if (walker < width) \(element("walker")) = \(both);", "    __syncthreads();", "  }",
+      "  \(row) = \(name)[column];", "  __syncthreads();",
+    ]
+  }
+
+  /// Lines that leave the sums of a part in scratch.
+  private func partSums(
+    _ accumulators: [GridAccumulator], _ reduction: GridReduction
+  ) -> [String] {
+    guard reduction.isInParts, !accumulators.isEmpty else { return [] }
+    return ["  if (isInside && walker == 0) {"]
+      + accumulators.map { accumulator in
+        "    ((\(cComputeType(accumulator.dtype)) *)(void *)(scratch + \(accumulator.scratchOffset)))"
+          + "[(ptrdiff_t)part * \(reduction.shape.keptCount) + sum] = r\(accumulator.row)[0];"
+      } + ["  }"]
   }
 
   /// The sum of the parts that an earlier launch has left.

@@ -21,8 +21,6 @@ extension Function {
         case .while where function.tripCount(of: id) == nil:
           reason = "how often it runs is known on the device only"
         case .case: reason = "which branch runs is known on the device only"
-        case .softmaxAttention, .softmaxAttentionGradient:
-          reason = "attention is not emitted yet"
         default: continue
         }
         errors.append(

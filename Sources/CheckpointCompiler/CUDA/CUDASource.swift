@@ -238,6 +238,19 @@ private struct CUDAProgramPrinter {
 
   // MARK: Step
 
+  /// Lines that refuse tensors that are not aligned.
+  private var alignmentCheck: String {
+    let pointers = (c.argumentMembers + c.resultMembers).filter { !$0.isEmpty }
+    if pointers.isEmpty { return "" }
+    let bits = pointers.map { "(uintptr_t)\($0)" }.joined(separator: " |\n      ")
+    return """
+        if ((\(bits)) % \(CUDASupport.alignment) != 0) {
+          return (int)cudaErrorInvalidValue;
+        }
+
+      """
+  }
+
   private func step() -> String {
     let scope = Scope(
       arguments: c.argumentMembers, results: c.resultMembers,
@@ -253,7 +266,7 @@ private struct CUDAProgramPrinter {
         if (\(name)_ARENA_BYTES > 0 && (m == NULL || (uintptr_t)m % \(name)_ARENA_ALIGN != 0)) {
           return (int)cudaErrorInvalidValue;
         }
-
+      \(alignmentCheck)
       """ + scope.tables(program.constants) + lines(program.calls, program.finalCopies, in: scope)
         + "  return 0;\n}\n"
   }

@@ -4,6 +4,9 @@
 //             the same bits. What C does for vectors, one thread does otherwise.
 
 enum CUDASupport {
+  /// The bytes that every tensor is aligned to: the widest access of one thread.
+  static let alignment = 16
+
   /// The functions that are written otherwise than in C.
   private static let replacements = [
     SupportFunction(
@@ -55,12 +58,15 @@ enum CUDASupport {
     #include <stdint.h>
     #include <string.h>
 
+    #define CKC_INDEPENDENT CKC_UNROLL
     #define CKC_INLINE static __device__ __forceinline__
     /* The headers of an emulation that define CKC_EMU define CKC_LAUNCH themselves. */
     #ifdef CKC_EMU
     #define CKC_UNROLL
+    #define CKC_ONE_BY_ONE
     #else
     #define CKC_UNROLL _Pragma("unroll")
+    #define CKC_ONE_BY_ONE _Pragma("unroll 1")
     #define CKC_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \\
       (kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__), cudaGetLastError())
     #endif
@@ -69,11 +75,13 @@ enum CUDASupport {
         const cudaError_t error = (call);              \\
         if (error != cudaSuccess) return (int)error;   \\
       } while (0)
+    #ifndef CKC_RUN
     #define CKC_RUN(call)              \\
       do {                             \\
         const int error = (call);      \\
         if (error != 0) return error;  \\
       } while (0)
+    #endif
     #define CKC_COPY(to, from, size) \\
       CKC_TRY(cudaMemcpyAsync((to), (from), (size), cudaMemcpyDeviceToDevice, stream))
     #ifdef CKC_POISON

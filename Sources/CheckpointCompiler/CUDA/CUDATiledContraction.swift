@@ -72,7 +72,8 @@ extension CUDAPart {
       "  \(sumType) sums[\(tile.rows)][\(tile.columns)];", "  CKC_UNROLL",
       "  for (int i = 0; i < \(tile.rows); i++) {", "    CKC_UNROLL",
       "    for (int j = 0; j < \(tile.columns); j++) sums[i][j] = 0;", "  }",
-      "  for (int step = 0; step <= \(steps); step++) {", "    if (step < \(steps)) {",
+      "  CKC_ONE_BY_ONE", "  for (int step = 0; step <= \(steps); step++) {",
+      "    if (step < \(steps)) {",
     ]
     for side in [x, y] { lines += reads(side) }
     lines += ["    }", "    if (step > 0) {", "      const int now = (step + 1) % 2;"]

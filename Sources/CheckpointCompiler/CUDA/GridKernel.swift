@@ -27,9 +27,12 @@ struct GridMap: Hashable, Sendable {
   var dims: [LoopDimension]
   /// What one thread does.
   var body: [Statement]
+  /// Neighbours along the innermost dimension that a thread computes; the variable of that dimension is
+  /// the place of the first.
+  var width = 1
 
-  /// The number of places.
-  var count: Int { dims.reduce(1) { $0 * $1.extent } }
+  /// The number of threads that have a place.
+  var count: Int { dims.reduce(1) { $0 * $1.extent } / width }
 }
 
 /// A launch whose blocks add up.

@@ -1,5 +1,7 @@
 // Elementwise chains and the reductions in them as launches.
 //
+// Vectors     A thread of a map computes four neighbours. It reads all it needs before it stores
+//             anything, so that compilers make one access of four, even where a result lies over an operand.
 // Method      The passes are those of `LoopLowering`. Where sums have parts, every pass is a launch that
 //             first combines the parts of the passes before it; results of the shape of the sums are
 //             stored by a launch at the end, because blocks of other parts may still read what they
@@ -10,7 +12,7 @@ extension LoopLowering {
   mutating func grid() -> GridKernel {
     mergeDimensions()
     guard !frame.reduced.isEmpty else {
-      return GridKernel(launches: [.map(GridMap(dims: loops, body: storeOutputs()))])
+      return GridKernel(launches: [.map(map())])
     }
     let shape = GridReductionShape(frame)
     var accumulators: [OpID: GridAccumulator] = [:]
@@ -53,6 +55,41 @@ extension LoopLowering {
       launches.append(launch(stages, isInParts: !isFinal))
     }
     return GridKernel(launches: launches, scratchBytes: scratchBytes)
+  }
+
+  /// Neighbours that a thread of a map computes, where there are enough places for all threads.
+  private static let vectorWidth = 4
+  private static let vectorWorkMin = 1 << 18
+
+  private mutating func map() -> GridMap {
+    let body = storeOutputs()
+    let width = Self.vectorWidth
+    guard let last = loops.last, last.extent % width == 0,
+      loops.reduce(1, { $0 * $1.extent }) >= Self.vectorWorkMin
+    else { return GridMap(dims: loops, body: body) }
+    let (lane, block) = (newVariable(), newVariable())
+    func lanes(_ body: [Statement]) -> Statement {
+      .lanes(
+        variable: last.variable, lane: lane, block: block, most: width, total: last.extent, body)
+    }
+    var rows: [Statement] = []
+    var computed: [Statement] = []
+    var stores: [Statement] = []
+    for statement in body {
+      guard case .store(let buffer, let place, let dtype, let value) = statement else {
+        computed.append(statement)
+        continue
+      }
+      let row = newRow()
+      rows.append(
+        .defineRow(row: row, dtype, count: width, .constant(dtype, dtype.encode(0))))
+      computed.append(.assignLane(row: row, .variable(lane), value))
+      stores.append(
+        .store(buffer: buffer, place, dtype, .lane(row: row, .variable(lane))))
+    }
+    return GridMap(
+      dims: loops.dropLast() + [LoopDimension(variable: block, extent: last.extent)],
+      body: rows + [lanes(computed), lanes(stores)], width: width)
   }
 
   /// The walk of a pass: what it adds up, and what it writes.

@@ -104,7 +104,7 @@ struct CProgramPrinter {
       extern "C" {
       #endif
 
-      /* What the caller allocates for a step\(program.target.isCUDA ? " on the device" : ""): this many bytes at this alignment. Nothing in the arena
+      /* What the caller allocates for a step: this many bytes at this alignment. Nothing in the arena
          has to be kept from one step to the next. */
       #define \(name)_ARENA_BYTES \(program.arenaBytes)
       #define \(name)_ARENA_ALIGN \(program.alignment)
@@ -124,10 +124,11 @@ struct CProgramPrinter {
     }
     if program.target.isCUDA {
       return out + """
-        /* Puts one step into a stream and returns without waiting for it. All pointers in the structs,
-           and the arena, are of the device; the structs are of the host. Tensors are dense and row-major;
-           no two may overlap. Returns 0, or the number of a cudaError_t: that of an invalid value if the
-           arena is missing or not aligned. Steps on different data may run at the same time. */
+        /* Puts one step into a stream and returns without waiting for it. The structs are in the memory
+           of the host; all pointers in them, and the arena, are of the device. Tensors are dense and
+           row-major, aligned to 16 bytes; no two may overlap. Returns 0, or the number of a cudaError_t:
+           that of an invalid value if the arena is missing or a pointer not aligned. Steps on different
+           data may run at the same time. */
         \(signature));
 
         #ifdef __cplusplus

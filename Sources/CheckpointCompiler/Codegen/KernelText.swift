@@ -78,6 +78,10 @@ struct KernelText {
       for axis in part.axes {
         add("window from \(axis.start) over \(axis.extent), stride \(axis.stride)", 1)
       }
+      if target.isCUDA {
+        add("\(CUDAContractionForm(part))", 1)
+        continue
+      }
       switch part.form(types, target) {
       case .lanes: add("lanes along the result, sums outside", 1)
       case .dots: add("lanes along the depth", 1)
