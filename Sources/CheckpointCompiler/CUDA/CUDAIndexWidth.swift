@@ -35,7 +35,7 @@ struct CUDAIndexWidth {
         extents[variable] = total
         visit(body)
       case .when(_, let body): visit(body)
-      case .randomWords: break
+      case .defineScratchRow, .randomWords: break
       }
     }
   }

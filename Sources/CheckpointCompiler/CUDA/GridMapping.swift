@@ -31,7 +31,8 @@ extension GridKernel {
     for statement in statements {
       switch statement {
       case .define, .definePlace: definitions.append(statement)
-      case .defineRow, .assignLane, .store, .loop, .lanes, .blocks, .part, .when, .randomWords:
+      case .defineRow, .defineScratchRow, .assignLane, .store, .loop, .lanes, .blocks, .part, .when,
+        .randomWords:
         var mapping = GridMapping(independent: independent)
         launches.append(.map(mapping.run(definitions + [statement])))
       }
@@ -75,8 +76,8 @@ private struct GridMapping {
       return leading + [.loop(variable: variable, extent: extent, kind, inner(&self))]
     case .when(let conditions, let body):
       return leading + [.when(conditions, inside(body))]
-    case .define, .definePlace, .defineRow, .assignLane, .store, .lanes, .blocks, .part,
-      .randomWords:
+    case .define, .definePlace, .defineRow, .defineScratchRow, .assignLane, .store, .lanes, .blocks,
+      .part, .randomWords:
       return statements
     }
   }
@@ -116,7 +117,7 @@ private struct NestFacts {
       case .lanes(_, _, _, _, _, let body), .blocks(_, _, _, _, let body),
         .part(_, _, _, _, _, let body):
         visit(body)
-      case .randomWords: break
+      case .defineScratchRow, .randomWords: break
       }
     }
   }
@@ -174,7 +175,7 @@ extension Statement {
   /// Whether all rows that are assigned in it were defined in the same loop.
   fileprivate func assignsOnlyRows(in defined: inout Set<Int>) -> Bool {
     switch self {
-    case .defineRow(let row, _, _, _):
+    case .defineRow(let row, _, _, _), .defineScratchRow(let row, _, _, _):
       defined.insert(row)
       return true
     case .assignLane(let row, _, _): return defined.contains(row)

@@ -67,7 +67,9 @@ extension Statement {
     case .loop(let variable, let extent, let kind, let body):
       .loop(variable: variable, extent: extent, kind, body.map { $0.withSingleLanes() })
     case .when(let conditions, let body): .when(conditions, body.map { $0.withSingleLanes() })
-    case .define, .definePlace, .defineRow, .assignLane, .store, .lanes, .part, .randomWords: self
+    case .define, .definePlace, .defineRow, .defineScratchRow, .assignLane, .store, .lanes, .part,
+      .randomWords:
+      self
     }
   }
 
@@ -81,7 +83,9 @@ extension Statement {
     case .when(let conditions, let body): [.when(conditions, body.flatMap { $0.singleLane() })]
     case .lanes(let variable, let lane, let block, _, _, let body):
       body.map { $0.mapped(SingleLane(block: block, variable: variable, lane: lane)) }
-    case .define, .definePlace, .assignLane, .store, .blocks, .part, .randomWords: [self]
+    case .define, .definePlace, .defineScratchRow, .assignLane, .store, .blocks, .part,
+      .randomWords:
+      [self]
     }
   }
 
@@ -99,7 +103,7 @@ extension Statement {
       .loop(variable: variable, extent: extent, kind, body.map { $0.mapped(single) })
     case .when(let conditions, let body):
       .when(conditions.map { single($0) }, body.map { $0.mapped(single) })
-    case .defineRow, .lanes, .blocks, .part, .randomWords: self
+    case .defineRow, .defineScratchRow, .lanes, .blocks, .part, .randomWords: self
     }
   }
 }

@@ -9,7 +9,9 @@
 //               products        of all its tiles, at full rate;
 //               its own packing each panel of its side, once for every block of the shared side;
 //               shared packing  its part of it;
-//               barriers        two for every block.
+//               barriers        two for every block;
+//               scratch         what exceeds a part of what the contraction reads and writes: fewer
+//                               threads and smaller blocks where the tensors are small.
 // Invariants  Fixed numbers only, none of the machine. The depth is cut by shape alone, so that the order
 //             of every sum is that of the shape, not of the threads.
 // Source      Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008; Van Zee &
@@ -87,6 +89,10 @@ private enum Price {
   static let barrier = 3000.0
   /// Tiles read shared rows from a more distant cache than rows of their own.
   static let sharedRows = 1.02
+  /// A byte of scratch beyond a part of the bytes that are read and written: memory that a step with
+  /// little of it has to recompute for.
+  static let scratchByte = 1.0
+  static let scratchShare = 1.0 / 4
 }
 
 extension Contraction.Part {
@@ -116,19 +122,44 @@ extension Contraction.Part {
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
     let packing = (rowSide.price(asRows: true), columnSide.price(asRows: false))
-    var best: (time: Double, blocking: Blocking)?
+    var best: (price: Double, blocking: Blocking)?
+    let free = Double(touchedBytes(dtypes)) * Price.scratchShare
     // Only rows that a thread packs for itself can leave out what is outside a window.
     let ownsRows = common.readsColumns || rowOperand == .first && leavesTensorOften
     for sharesRows in ownsRows ? [false] : [false, true] {
       common.sharesRows = sharesRows
-      for chunks in overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads] {
-        common.chunks = chunks
-        let blocking = sized(common, dtypes)
-        let time = time(blocking, packing)
-        if best.map({ time < $0.time }) ?? true { best = (time, blocking) }
+      for threads in halvings(common.threads) {
+        for chunks in overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads] {
+          for pieces in [1, 4] {
+            var blocking = common
+            (blocking.threads, blocking.chunks) = (threads, chunks)
+            blocking = sized(blocking, dtypes, sharedPieces: pieces)
+            let scratch = Double(blocking.scratchElements * dtypes.sum.byteCount)
+            let price = time(blocking, packing) + max(0, scratch - free) * Price.scratchByte
+            if best.map({ price < $0.price }) ?? true { best = (price, blocking) }
+          }
+        }
       }
     }
     return best!.blocking
+  }
+
+  /// A number, its half, and so on down to 1.
+  private func halvings(_ count: Int) -> [Int] {
+    var counts = [count]
+    while counts[counts.count - 1] > 1 { counts.append(counts[counts.count - 1] / 2) }
+    return counts
+  }
+
+  /// Bytes that the operands and the result span at most.
+  private func touchedBytes(_ dtypes: Contraction.DTypes) -> Int {
+    let loops = groups + rows + columns + depth
+    func span(_ stride: (Contraction.Loop) -> Int) -> Int {
+      loops.reduce(1) { $0 + max(0, $1.extent - 1) * abs(stride($1)) }
+    }
+    let windows = axes.reduce(0) { $0 + max(0, $1.extent - 1) * abs($1.stride) }
+    return (span { $0.first } + windows) * dtypes.first.byteCount
+      + span { $0.second } * dtypes.second.byteCount + span { $0.out } * dtypes.result.byteCount
   }
 
   /// How deep a block is: few even blocks (784 deep is 2 × 392, not 640 and a rest), whole runs of what
@@ -141,8 +172,11 @@ extension Contraction.Part {
     return side.run >= 8 && whole <= deepest && quotient(depthCount, whole) == pieces ? whole : even
   }
 
-  /// The blocks of both sides, and the scratch that they take.
-  private func sized(_ common: Blocking, _ dtypes: Contraction.DTypes) -> Blocking {
+  /// The blocks of both sides, and the scratch that they take; the shared side is cut into more pieces
+  /// than there has to be where `sharedPieces` is above 1.
+  private func sized(
+    _ common: Blocking, _ dtypes: Contraction.DTypes, sharedPieces: Int
+  ) -> Blocking {
     var blocking = common
     let size = dtypes.sum.byteCount
     let wide = CGemmSource.columnBytesMax / size
@@ -150,7 +184,7 @@ extension Contraction.Part {
     // Scratch is a small part of what is read and written.
     let touched = (rowCount + columnCount) * depthCount + rowCount * columnCount
     let part = max(Self.smallBytes, touched * size / 8)
-    let most = min(Self.sharedBytesMax, part) / size
+    let most = min(Self.sharedBytesMax, part) / size / sharedPieces
     let rowElements = blocking.layout == .along ? blocking.rowStride : blocking.depth
     func even(_ count: Int, most: Int, unit: Int) -> Int {
       let units = quotient(count, unit)

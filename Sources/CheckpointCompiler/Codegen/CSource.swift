@@ -280,7 +280,9 @@ struct CProgramPrinter {
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)
       uses.formUnion(printer.uses)
-      var out = "CKC_KERNEL \(symbol)(\n    \(parameters.joined(separator: ",\n    "))) {\n"
+      let scratch = function.body.takesScratch ? ["unsigned char *CKC_RESTRICT scratch"] : []
+      let all = (parameters + scratch).joined(separator: ",\n    ")
+      var out = "CKC_KERNEL \(symbol)(\n    \(all)) {\n"
       // An empty result, or a value that only its shape was read of.
       for number in function.buffers.indices
       where !lines.contains(where: { $0.contains("b\(number)[") }) {

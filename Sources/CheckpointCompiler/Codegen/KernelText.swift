@@ -109,6 +109,8 @@ struct KernelText {
       add("v\(local): place = \(text(value))\(clamped)", depth)
     case .defineRow(let row, let dtype, let count, let value):
       add("r\(row): \(dtype.name)[\(count)] = \(text(value))", depth)
+    case .defineScratchRow(let row, let dtype, let offset, let index):
+      add("r\(row): \(dtype.name)[] at \(text(index)) of scratch + \(offset)", depth)
     case .assignLane(let row, let index, let value):
       add("r\(row)[\(text(index))] = \(text(value))", depth)
     case .store(let buffer, let index, _, let value):

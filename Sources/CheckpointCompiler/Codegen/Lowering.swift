@@ -15,7 +15,10 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
     return SortKernel(op, of: function, operands: [], results: [], target: target).scratchBytes
   }
   if let attention = function.attention(of: op, target: target) { return attention.scratchBytes }
-  return function.contraction(of: op).map { scratchBytes(for: $0, target: target) } ?? 0
+  if let contraction = function.contraction(of: op) {
+    return scratchBytes(for: contraction, target: target)
+  }
+  return function.scratchBytes(ofLoops: op)
 }
 
 extension Function {
@@ -53,6 +56,19 @@ extension Function {
       return OverwriteProof.holds(for: contraction, operand: read, result: written)
     case .sort, .attention, .grid: return false
     }
+  }
+
+  /// Scratch for the partial results of a kernel of loops.
+  fileprivate func scratchBytes(ofLoops op: OpID) -> Int {
+    guard [.fusion, .reduce].contains(ops[op].opcode) else { return 0 }
+    let parts = FusionParts(self, op)
+    var buffers: [ValueID: Int] = [:]
+    for value in parts.read + parts.outputs { buffers[value] = buffers.count }
+    var lowering = LoopLowering(
+      self, ops: parts.ops, outputs: parts.outputs.map { ($0, buffers[$0]!) }, buffers: buffers)
+    guard lowering.order?.parts != nil else { return 0 }
+    _ = lowering.run()
+    return lowering.scratchBytes
   }
 
   /// The sum of products that a kernel is, with what it does with the sums; nil where it is none.
