@@ -101,6 +101,9 @@ private func contraction(_ signature: OpSignature) throws -> Contraction {
       convolution(
         [2, 9, 9, 16], [3, 3, 12, 16], "b01f_01oi->b01f", padding: [1, 1], lhsDilation: [2, 2],
         reversal: [1, 1]),
+      // Taps along an axis without edges continue the channels of the image, not of the kernel.
+      convolution(
+        [2, 16, 16, 8], [3, 3, 12, 8], "b01f_01oi->b01f", padding: [1, 0], reversal: [1, 1]),
       convolution([4, 10, 12, 20], [4, 10, 12, 36], "f01b_i01o->01bf", padding: [1, 1]),
       convolution(
         [4, 19, 21, 12], [4, 10, 11, 8], "f01b_i01o->01bf", padding: [1, 1], rhsDilation: [2, 2]),

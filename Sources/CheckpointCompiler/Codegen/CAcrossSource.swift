@@ -16,7 +16,10 @@ enum CAcrossSource {
     var sums: Set<DType> = []
     var lines = 1
     for contraction in contractions {
-      for part in contraction.parts where part.rowLayout(contraction.dtypes) == .acrossInPlace {
+      for part in contraction.parts
+      where part.isPacked(contraction.dtypes)
+        && part.rowLayout(contraction.dtypes) == .acrossInPlace
+      {
         sums.insert(contraction.dtypes.sum)
         lines = max(lines, part.linesMax(contraction.dtypes))
       }

@@ -18,10 +18,12 @@ enum CAlongSource {
     var sums: Set<DType> = []
     var (taps, zeros) = (1, 1)
     for contraction in contractions {
-      for part in contraction.parts where part.rowLayout(contraction.dtypes) == .alongInPlace {
+      for part in contraction.parts
+      where part.isPacked(contraction.dtypes) && part.rowLayout(contraction.dtypes) == .alongInPlace
+      {
         sums.insert(contraction.dtypes.sum)
         taps = max(taps, part.tapCount)
-        if !part.axes.isEmpty { zeros = max(zeros, part.depth.last!.extent) }
+        if !part.axes.isEmpty { zeros = max(zeros, part.tapExtent) }
       }
     }
     guard !sums.isEmpty else { return "" }

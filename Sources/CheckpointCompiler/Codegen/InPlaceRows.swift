@@ -31,6 +31,9 @@ extension Contraction.Part {
   /// The taps of the window: how many runs of neighbours the depth of a row consists of.
   var tapCount: Int { seen(depth, by: rowOperand).dropLast().reduce(1) { $0 * $1.extent } }
 
+  /// How many numbers of a row lie side by side in a tap.
+  var tapExtent: Int { seen(depth, by: rowOperand).last!.extent }
+
   /// How tiles read their rows.
   func rowLayout(_ dtypes: Contraction.DTypes) -> Blocking.Layout {
     if dtypes.of(rowOperand) == dtypes.sum, axes.allSatisfy({ $0.dilation == 1 }) {
