@@ -38,8 +38,8 @@ struct CProgramPrinter {
   let program: KernelProgram
   private var members: [CallerGroup: [Member]] = [:]
   /// The member of every argument and of every result; empty for updates.
-  private var argumentMembers: [String] = []
-  private var resultMembers: [String] = []
+  private(set) var argumentMembers: [String] = []
+  private(set) var resultMembers: [String] = []
 
   init(_ program: KernelProgram) {
     self.program = program
@@ -81,9 +81,11 @@ struct CProgramPrinter {
 
   private var name: String { program.name }
 
-  private var signature: String {
+  /// The head of the function, but for its last parenthesis.
+  var signature: String {
     let groups = CallerGroup.allCases.map { "const \(name)_\($0.rawValue) *\($0.rawValue)" }
-    return "int \(name)_step(\n    \(groups.joined(separator: ",\n    ")),\n    void *arena"
+    let text = "int \(name)_step(\n    \(groups.joined(separator: ",\n    ")),\n    void *arena"
+    return program.target.isCUDA ? text + ",\n    cudaStream_t stream" : text
   }
 
   // MARK: Header
@@ -97,12 +99,12 @@ struct CProgramPrinter {
 
       #include <stddef.h>
       #include <stdint.h>
-
+      \(program.target.isCUDA ? "#include <cuda_runtime.h>\n" : "")
       #ifdef __cplusplus
       extern "C" {
       #endif
 
-      /* What the caller allocates for a step: this many bytes at this alignment. Nothing in the arena
+      /* What the caller allocates for a step\(program.target.isCUDA ? " on the device" : ""): this many bytes at this alignment. Nothing in the arena
          has to be kept from one step to the next. */
       #define \(name)_ARENA_BYTES \(program.arenaBytes)
       #define \(name)_ARENA_ALIGN \(program.alignment)
@@ -119,6 +121,22 @@ struct CProgramPrinter {
       }
       if members.isEmpty { out += "  const void *none;\n" }
       out += "} \(name)_\(group.rawValue);\n\n"
+    }
+    if program.target.isCUDA {
+      return out + """
+        /* Puts one step into a stream and returns without waiting for it. All pointers in the structs,
+           and the arena, are of the device; the structs are of the host. Tensors are dense and row-major;
+           no two may overlap. Returns 0, or the number of a cudaError_t: that of an invalid value if the
+           arena is missing or not aligned. Steps on different data may run at the same time. */
+        \(signature));
+
+        #ifdef __cplusplus
+        }
+        #endif
+
+        #endif
+
+        """
     }
     out += """
       /* Runs one step. Tensors are dense and row-major; no two may overlap. Returns 0, or 1 if the
@@ -248,6 +266,7 @@ struct CProgramPrinter {
       "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype)) *CKC_RESTRICT b\(number)"
     }
     switch function.body {
+    case .grid: preconditionFailure("a kernel of a graphics processor in C")
     case .sort(let sort):
       return cFunction(for: sort, name: symbol, parameters: parameters, uses: &uses)
     case .attention(let attention):
@@ -278,7 +297,7 @@ struct CProgramPrinter {
   private func constantSymbol(_ number: Int) -> String { "c\(number)" }
 
   /// A table as bits, so that every number, infinite or not, keeps its own.
-  private func constant(_ table: ConstantTable, _ number: Int) -> String {
+  func constant(_ table: ConstantTable, _ number: Int) -> String {
     let dtype = table.type.dtype
     let size = dtype.byteCount
     let count = max(1, table.type.elementCount)
@@ -295,7 +314,7 @@ struct CProgramPrinter {
       rows.append("  " + words[start..<min(start + 8, words.count)].joined(separator: ", "))
     }
     return """
-      static const union {
+      \(program.target.isCUDA ? "static __device__ const" : "static const") union {
         uint\(size * 8)_t bits[\(count)];
         \(cStorageType(dtype)) data[\(count)];
       } \(constantSymbol(number)) = {{

@@ -22,6 +22,14 @@ struct CStatements {
     return lines
   }
 
+  /// The lines of statements at a depth of a body that also uses what they define.
+  mutating func lines(of statements: [Statement], depth: Int) -> [String] {
+    lines = []
+    self.depth = depth
+    emit(statements)
+    return lines
+  }
+
   /// The lines of the body of a function that returns whether an expression is not 0.
   mutating func print(_ statements: [Statement], returning result: Expression) -> [String] {
     lines = []

@@ -110,12 +110,15 @@ enum KernelBody: Hashable, Sendable {
   case sort(SortKernel)
   /// Attention, or its gradients.
   case attention(AttentionKernel)
+  /// Loops spread over the threads of a graphics processor.
+  case grid(GridKernel)
 
   /// Whether its function has scratch as its last parameter.
   var takesScratch: Bool {
     switch self {
     case .loops: false
     case .contraction, .sort, .attention: true
+    case .grid(let kernel): kernel.scratchBytes > 0
     }
   }
 }
@@ -193,6 +196,8 @@ struct ControlFunction: Hashable, Sendable {
   var routines: [Int]
   /// Its parameters.
   var buffers: [KernelBuffer]
+  /// How often a loop runs, where that has to be known before it does.
+  var trips: Int?
 }
 
 /// A constant with an element for each place, as static data.

@@ -16,6 +16,7 @@ struct KernelText {
     }
     switch kernel.body {
     case .loops(let statements): print(statements, depth: 0)
+    case .grid(let grid): print(grid)
     case .contraction(let contraction): print(contraction, target)
     case .attention(let attention):
       let dims = attention.dims
@@ -29,6 +30,25 @@ struct KernelText {
       lines.append(
         "sort \(sort.extent) elements \(sort.step) apart, \(sort.count) in all; "
           + "runs of \(SortKernel.runLength) by insertion, then merged; \(sort.threads) threads")
+    }
+  }
+
+  private mutating func print(_ grid: GridKernel) {
+    if grid.scratchBytes > 0 { lines.append("scratch: \(grid.scratchBytes) bytes") }
+    for launch in grid.launches {
+      switch launch {
+      case .map(let map):
+        lines.append("a thread for each of \(map.dims.map(\.extent))")
+        print(map.body, depth: 1)
+      case .reduction(let reduction):
+        lines.append(
+          "blocks of \(reduction.shape.columns) sums × \(reduction.shape.walkers) threads, "
+            + "\(reduction.shape.parts) parts")
+        for stage in reduction.stages {
+          add(stage.title, 1)
+          print(stage.statements, depth: 2)
+        }
+      }
     }
   }
 

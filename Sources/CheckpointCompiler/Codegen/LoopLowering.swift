@@ -115,7 +115,7 @@ struct LoopLowering {
   }
 
   /// Reads everything once to see all places, and finds the dimensions that can be one loop.
-  private mutating func mergeDimensions() {
+  mutating func mergeDimensions() {
     let dims = (0..<rank).map {
       LoopDimension(
         variable: $0, extent: frame.domain[$0], isReduced: frame.reduced.contains($0))
@@ -152,7 +152,7 @@ struct LoopLowering {
 
   // MARK: Without reductions
 
-  private mutating func storeOutputs() -> [Statement] {
+  mutating func storeOutputs() -> [Statement] {
     reader.startLoop()
     var stores: [Statement] = []
     for output in outputs {

@@ -10,6 +10,7 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
     // One runs after the other.
     return function.routines(of: op).map(\.storage.arenaBytes).max() ?? 0
   }
+  if target.isCUDA { return cudaScratchBytes(of: op, in: function, target: target) }
   if function.ops[op].opcode == .sort {
     return SortKernel(op, of: function, operands: [], results: [], target: target).scratchBytes
   }
@@ -50,7 +51,7 @@ extension Function {
       return OverwriteProof.holds(for: statements, operand: read, result: written)
     case .contraction(let contraction):
       return OverwriteProof.holds(for: contraction, operand: read, result: written)
-    case .sort, .attention: return false
+    case .sort, .attention, .grid: return false
     }
   }
 
@@ -130,7 +131,7 @@ struct KernelLowering {
     let function = function
     let op = kernel.op
     let operands = function.operands(of: op)
-    let body: KernelBody
+    var body: KernelBody
     switch function.ops[op].opcode {
     case .dotGeneral, .convolution:
       addFactors(operands)
@@ -176,9 +177,21 @@ struct KernelLowering {
             sourceBuffer: reads[1], resultBuffer: write))
       }
     case .fusion where function.contractionOp(of: op) != nil: body = .contraction(fused())
-    default: body = .loops(loops())
+    default: body = target.isCUDA ? .grid(grid()) : .loops(loops())
+    }
+    if target.isCUDA, case .loops(let statements) = body {
+      body = .grid(GridKernel(statements, independent: independentVariables(of: op)))
     }
     return KernelFunction(label: function.kernelLabel(op), buffers: buffers, body: body)
+  }
+
+  /// The variables that windows of a `select_and_scatter` do not slide along, whose iterations never
+  /// meet; none of other ops.
+  private func independentVariables(of op: OpID) -> Set<Int> {
+    let opcode = function.ops[op].opcode
+    guard opcode == .selectAndScatter || opcode == .selectAndScatterWith else { return [] }
+    let rank = function.type(of: function.operands(of: op).first!).rank
+    return WindowLowering.independentVariables(function.ops[op].attributes, rank: rank)
   }
 
   /// The buffers of the operands and of the results of an op that is lowered by itself.
@@ -227,6 +240,17 @@ struct KernelLowering {
 
   /// A fusion, or a single op that can stand in one.
   private mutating func loops() -> [Statement] {
+    var lowering = loopLowering()
+    return lowering.run()
+  }
+
+  /// The same for a graphics processor.
+  private mutating func grid() -> GridKernel {
+    var lowering = loopLowering()
+    return lowering.grid()
+  }
+
+  private mutating func loopLowering() -> LoopLowering {
     let parts = FusionParts(function, kernel.op)
     var reads: [ValueID: Int] = [:]
     for value in parts.read { reads[value] = buffer(value, isRead: true, isWritten: false) }
@@ -234,7 +258,6 @@ struct KernelLowering {
     for (value, result) in zip(parts.outputs, kernel.writes) {
       outputs.append((value, buffer(result, isRead: false, isWritten: true)))
     }
-    var lowering = LoopLowering(function, ops: parts.ops, outputs: outputs, buffers: reads)
-    return lowering.run()
+    return LoopLowering(function, ops: parts.ops, outputs: outputs, buffers: reads)
   }
 }
