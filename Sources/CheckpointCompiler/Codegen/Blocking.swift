@@ -3,6 +3,7 @@
 // Problem     One side's panels are packed once per block for all threads; the other side's are packed
 //             by the thread that uses them. Which side is which, how far blocks reach and how tasks are
 //             cut decide how much is packed again, how evenly threads work and how much scratch it takes.
+//             Rows may need no packing at all (`InPlaceRows.swift`): then columns are the shared side.
 // Method      The depth is cut into few even blocks: each of them reads and writes the result again.
 //             For either choice of the shared side, and for tasks of whole panels or pieces of them, the
 //             time of the slowest thread is estimated; the least wins:
@@ -25,6 +26,11 @@ struct Blocking: Sendable, Hashable {
     case along
     /// Across the rows.
     case across
+    /// Not at all: rows are read where they are, each along the depth, or neighbours across.
+    case alongInPlace, acrossInPlace
+
+    /// Whether rows are not packed.
+    var isInPlace: Bool { self == .alongInPlace || self == .acrossInPlace }
   }
 
   var layout: Layout
@@ -68,7 +74,12 @@ struct Blocking: Sendable, Hashable {
     let shared = threadsOverGroups ? "nothing" : sharesRows ? "rows" : "columns"
     let whole = threadsOverGroups ? "groups" : sharesRows ? "columns" : "rows"
     var text = "blocks of \(rows) rows, \(columns) columns, depth \(depth);"
-    text += " rows packed \(layout == .along ? "along the depth" : "across")"
+    switch layout {
+    case .along: text += " rows packed along the depth"
+    case .across: text += " rows packed across"
+    case .alongInPlace: text += " rows read in place along the depth"
+    case .acrossInPlace: text += " rows read in place across"
+    }
     text += readsColumns ? ", columns read in place" : ""
     text += "; \(threads) threads share \(shared), have \(whole) of their own"
     if chunks > 1 { text += ", \(chunks) tasks a panel" }
@@ -98,7 +109,7 @@ private enum Price {
 extension Contraction.Part {
   /// The bytes of the deepest block: with 14 rows, more than a first-level cache, but what is read of it
   /// at a time is little, and every further block reads and writes the result.
-  private static let depthBytesMax = 2560
+  static let depthBytesMax = 2560
   /// The most bytes that are packed for all threads, and the most sums that wait: few of them, and each
   /// block of sums packs the shared side again.
   private static let sharedBytesMax = 1_310_720
@@ -113,19 +124,22 @@ extension Contraction.Part {
     let threads = threads(target)
     let products = Double(rowCount) * Double(columnCount) * Double(depthCount)
     let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * threads)
-    let depth = depthBlock(of: rowSide, dtypes)
+    let layout = rowLayout(dtypes)
+    let depth = depthBlock(of: rowSide, layout, dtypes)
     let isBlocked = depth < depthCount
     var common = Blocking(
-      layout: rowSide.isAlong ? .along : .across, depth: depth, columns: columnCount,
-      rows: rowCount,
+      layout: layout, depth: depth, columns: columnCount, rows: rowCount,
       accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
-    let packing = (rowSide.price(asRows: true), columnSide.price(asRows: false))
+    let packing = (
+      layout.isInPlace ? 0 : rowSide.price(asRows: true), columnSide.price(asRows: false)
+    )
     var best: (price: Double, blocking: Blocking)?
     let free = Double(touchedBytes(dtypes)) * Price.scratchShare
     // Only rows that a thread packs for itself can leave out what is outside a window.
-    let ownsRows = common.readsColumns || rowOperand == .first && leavesTensorOften
+    let ownsRows =
+      common.readsColumns || layout.isInPlace || rowOperand == .first && leavesTensorOften
     for sharesRows in ownsRows ? [false] : [false, true] {
       common.sharesRows = sharesRows
       for threads in halvings(common.threads) {
@@ -164,8 +178,11 @@ extension Contraction.Part {
 
   /// How deep a block is: few even blocks (784 deep is 2 × 392, not 640 and a rest), whole runs of what
   /// is copied at once where that makes no more of them.
-  private func depthBlock(of side: PackedSide, _ dtypes: Contraction.DTypes) -> Int {
-    let deepest = Self.depthBytesMax / dtypes.sum.byteCount
+  private func depthBlock(
+    of side: PackedSide, _ layout: Blocking.Layout, _ dtypes: Contraction.DTypes
+  ) -> Int {
+    let bytes = layout == .alongInPlace ? Self.inPlaceDepthBytesMax : Self.depthBytesMax
+    let deepest = bytes / dtypes.sum.byteCount
     let pieces = quotient(depthCount, deepest)
     let even = quotient(depthCount, pieces)
     let whole = quotient(even, side.run) * side.run
@@ -213,12 +230,14 @@ extension Contraction.Part {
       blocking.columns = even(columnCount, most: most / blocking.depth, unit: wide)
       if blocking.accumulates {
         let most = cut(blocking.columns)
-        blocking.rows = min(rowCount, even(rowCount, most: most, unit: unit(tall, most)))
+        let unit = blocking.layout == .acrossInPlace ? neighbouringRows : unit(tall, most)
+        blocking.rows = min(rowCount, even(rowCount, most: most, unit: unit))
       }
       let hasEdge = columnCount % wide != 0
       blocking.sharedElements =
         blocking.depth * (!blocking.readsColumns ? blocking.columns : hasEdge ? wide : 0)
-      blocking.ownElements = allRows(min(tall, rowCount)) * rowElements
+      blocking.ownElements =
+        blocking.layout.isInPlace ? 0 : allRows(min(tall, rowCount)) * rowElements
     }
     // Lines of a cache belong to one thread.
     blocking.sharedElements = quotient(blocking.sharedElements, 16) * 16
@@ -274,6 +293,8 @@ extension Contraction.Part {
     let depths = seen(depth, by: operand)
     guard depths.count == 1 else { return false }
     let isNear = depths[0].stride(operand) * dtypes.sum.byteCount <= 1024
+    // A single tile of them is a panel already.
+    if isNear, columnCount == CGemmSource.columnBytesMax / dtypes.sum.byteCount { return true }
     return rowCount <= 2 * CGemmSource.rowsMax || isNear && rowCount <= 512
   }
 }
