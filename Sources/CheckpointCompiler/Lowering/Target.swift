@@ -35,12 +35,12 @@ public struct Target: Hashable, Sendable {
     self.gpu = gpu
   }
 
-  /// A processor with 256-bit vectors.
+  /// A processor with 256-bit vectors, two multiply-adds of them a cycle at 3 GHz.
   public static func cpu(threadsMax: Int = 8) -> Target {
     let threads = max(1, threadsMax)
     return Target(
       name: "c", threadsMax: threads, vectorBytes: 32,
-      flopsPerNs: 40 * Double(threads), bytesPerNs: min(40, 12 * Double(threads)),
+      flopsPerNs: 96 * Double(threads), bytesPerNs: min(40, 20 * Double(threads)),
       kernelOverheadNs: threads > 1 ? 2_000 : 100)
   }
 }
