@@ -63,14 +63,31 @@ private func threads(_ body: String, of signature: String) throws -> [[Int]] {
     #expect(extents == [[4]])
   }
 
-  /// The windows of one plane and channel may choose the same element.
-  @Test func selectionsKeepThePlanesApart() throws {
+  /// Elements ask small windows; windows of large ones that share a plane and a channel follow each
+  /// other.
+  @Test(arguments: [(2, 4, [[3, 70, 4]]), (66, 4, [[840], [3, 4]])])
+  func selectionsKeepThePlanesApart(_ window: Int, _ channels: Int, _ expected: [[Int]]) throws {
+    let count = 70 - window + 1
     let extents = try threads(
       """
-        %y = select_and_scatter %x, %s {direction = ge, window = [1, 2, 1], strides = [1, 1, 1]}
+        %y = select_and_scatter %x, %s {direction = ge, window = [1, \(window), 1]}
         return %y
-      """, of: "(%x: f32[3,5,4], %s: f32[3,4,4]) -> f32[3,5,4]")
-    #expect(extents == [[60], [3, 4]])
+      """, of: "(%x: f32[3,70,4], %s: f32[3,\(count),4]) -> f32[3,70,4]")
+    #expect(extents == expected)
+  }
+
+  /// Many index vectors have a block each.
+  @Test func manyUpdatesHaveBlocks() throws {
+    let found = try launches(
+      """
+        %y = scatter %x, %i, %u {kind = add, update_window_dims = [1], inserted_window_dims = [0], scatter_dims = [0], index_vector_dim = 1}
+        return %y
+      """, of: "(%x: f32[9,7], %i: i32[64], %u: f32[64,7]) -> f32[9,7]")
+    guard case .updates(let updates)? = found.last else {
+      Issue.record("\(found)")
+      return
+    }
+    #expect(updates.vectorCount == 64 && updates.windowCount == 7 && updates.locals.count == 1)
   }
 }
 

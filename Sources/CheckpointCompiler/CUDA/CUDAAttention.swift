@@ -187,6 +187,7 @@ struct CUDAAttention {
   ) -> [String] {
     let value = load(operand, row: "\(fromRow) + r", feature: "\(from) + f")
     return [
+      "\(indent)CKC_TWO_BY_TWO",
       "\(indent)for (int e = thread; e < \(Self.tile * Self.chunk); e += \(Self.threads)) {",
       "\(indent)  const int r = e / \(Self.chunk), f = e % \(Self.chunk);",
       "\(indent)  const bool is_in = \(fromRow) + r < \(operand.rows) && "

@@ -2,10 +2,10 @@
 //
 // Forms       Tiled: blocks compute tiles of the result from tiles of both operands in shared memory.
 //             Dots: a block for each element, its threads along the depth. Direct: a thread for each
-//             element.
-// Invariants  The shape alone decides the form. Tiled and direct sums are one chain of fused
-//             multiply-adds in the order of the depth, whatever the size of the tile; so an epilogue, or
-//             another machine, changes no bit.
+//             element. Tiles of bf16 and f16 are multiplied by tensor cores.
+// Invariants  Shape and dtype alone decide the form. Tiled and direct sums are one chain of fused
+//             multiply-adds in the order of the depth, those of tensor cores one of 16 products each,
+//             whatever the size of the tile; so an epilogue changes no bit.
 
 /// The form of a part of a contraction.
 enum CUDAContractionForm: Hashable, Sendable {
@@ -59,7 +59,8 @@ struct CUDAContraction {
       switch CUDAContractionForm(part) {
       case .tiled:
         let tile = CUDATile(part, contraction.dtypes, gpu)
-        (body, blocks, threads) = (writer.tiled(tile), tile.blocks, CUDATile.threads)
+        body = tile.isOnTensorCores ? writer.onTensorCores(tile) : writer.tiled(tile)
+        (blocks, threads) = (tile.blocks, CUDATile.threads)
       case .dots:
         (body, threads) = (writer.dots(), CUDAPart.dotThreads)
         blocks = writer.resultCount
@@ -96,7 +97,7 @@ struct CUDAPart {
     self.buffers = buffers
     dtypes = contraction.dtypes
     epilogue = contraction.epilogue
-    index = part.mostPlace < 1 << 31 ? "int" : "ptrdiff_t"
+    index = part.mostPlace <= CUDAIndexWidth.intMost ? "int" : "ptrdiff_t"
   }
 
   /// The type that products are added in.
@@ -105,12 +106,15 @@ struct CUDAPart {
   /// The elements of the result.
   var resultCount: Int { part.groupCount * part.rowCount * part.columnCount }
 
-  /// An element of an operand as a number that sums are computed in.
-  mutating func load(_ operand: Contraction.Operand, _ place: String) -> String {
-    let element = "\(operand == .first ? "b0" : "b1")[\(place)]"
-    let dtype = dtypes.of(operand)
-    let number = cLoad(dtype, element, uses: &uses)
-    return dtype.cSum == sumType && dtype.isFloatingPoint ? number : "(\(sumType))\(number)"
+  /// What gives the element of an operand at a place, as a number that sums are computed in.
+  mutating func loader(_ operand: Contraction.Operand) -> (_ place: String) -> String {
+    let (buffer, sumType, dtype) = (operand == .first ? "b0" : "b1", sumType, dtypes.of(operand))
+    _ = cLoad(dtype, buffer, uses: &uses)
+    return { place in
+      var known: Set<String> = []
+      let number = cLoad(dtype, "\(buffer)[\(place)]", uses: &known)
+      return dtype.cSum == sumType && dtype.isFloatingPoint ? number : "(\(sumType))\(number)"
+    }
   }
 
   /// A sum with a product added.

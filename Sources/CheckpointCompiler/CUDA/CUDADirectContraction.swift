@@ -32,8 +32,8 @@ extension CUDAPart {
       lines.append("\(indent)if (!(\(hits(position, axis)))) continue;")
       at += offset(position, axis)
     }
-    let a = load(.first, at)
-    let b = load(.second, sum("second", part.depth, "d") { $0.second })
+    let a = loader(.first)(at)
+    let b = loader(.second)(sum("second", part.depth, "d") { $0.second })
     return lines + ["\(indent)sum = \(product(a, b, plus: "sum"));"]
   }
 

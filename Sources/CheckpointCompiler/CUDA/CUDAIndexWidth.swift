@@ -6,8 +6,11 @@ struct CUDAIndexWidth {
   /// A bound of all places and counts.
   private(set) var most = 0
 
+  /// The largest place that an `int` is used for: loops step beyond their ends.
+  static let intMost = 1 << 30
+
   /// The type for the variables of a kernel.
-  var type: String { most < 1 << 31 ? "int" : "ptrdiff_t" }
+  var type: String { most <= Self.intMost ? "int" : "ptrdiff_t" }
 
   init(_ statements: [Statement], dims: [LoopDimension]) {
     for dim in dims { extents[dim.variable] = dim.extent }

@@ -11,11 +11,12 @@
 struct CUDALoops {
   let buffers: [KernelBuffer]
   /// The support functions that were used.
-  private(set) var uses: Set<String> = []
+  var uses: Set<String> = []
 
   init(buffers: [KernelBuffer]) { self.buffers = buffers }
 
-  private var parameters: [CUDAParameter] {
+  /// The parameters of its functions.
+  var parameters: [CUDAParameter] {
     buffers.enumerated().map { CUDAParameter($1, $0) }
   }
 
@@ -27,6 +28,7 @@ struct CUDALoops {
       switch launch {
       case .map(let map): add(map, name, to: &result)
       case .reduction(let reduction): add(reduction, name, to: &result)
+      case .updates(let updates): add(updates, name, to: &result)
       }
     }
     return result
@@ -122,10 +124,13 @@ struct CUDALoops {
     }
     head.append(
       "  const \(type) kept = sum < \(shape.keptCount) ? sum : \(max(0, shape.keptCount - 1));")
-    head += unraveled(
+    let places = unraveled(
       "kept", reduction.kept.map { ("i\($0.variable)", $0.extent) }, type: type, used: used,
       indent: "  ")
-    if reduction.kept.isEmpty, !used.contains("kept") { head.append("  (void)kept;") }
+    if !used.contains("kept"), !identifiers(in: places).contains("kept") {
+      head.append("  (void)kept;")
+    }
+    head += places
     kernel.add(
       symbol, blocks: blocks, threads: columns * walkers,
       parameters: parameters + (shape.parts > 1 ? [.scratch] : []), body: head + lines)
@@ -141,9 +146,9 @@ struct CUDALoops {
     let body = printer.lines(of: statements, depth: 2)
     let (first, last): (String, String)
     if reduction.isInParts {
-      let end = "(part + 1) * \(shape.partSize)"
+      let end = "((\(type))part + 1) * \(shape.partSize)"
       lines.append("  {")
-      first = "part * \(shape.partSize) + walker"
+      first = "(\(type))part * \(shape.partSize) + walker"
       last = "(\(end) < \(shape.walkCount) ? \(end) : \(shape.walkCount))"
     } else {
       lines.append("  {")

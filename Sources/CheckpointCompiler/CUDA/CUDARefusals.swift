@@ -25,8 +25,7 @@ extension Function {
         }
         errors.append(
           Diagnostic(
-            "'\(op.opcode.name)' cannot be emitted as CUDA: \(reason)", at: op.location,
-            constraint: "cuda_c1"))
+            "'\(op.opcode.name)' cannot be emitted as CUDA: \(reason)", at: op.location))
       }
     }
     return errors

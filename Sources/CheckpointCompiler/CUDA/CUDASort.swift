@@ -117,6 +117,7 @@ private struct SortWriter {
     var lines = start(tasks, tasksOfLine, width: length)
     lines += [
       "    const ptrdiff_t end = start + \(length) < \(sort.extent) ? start + \(length) : \(sort.extent);",
+      "    CKC_ONE_BY_ONE",
       "    for (ptrdiff_t i = start; i < end; i++) {", "      ptrdiff_t j = i;",
     ]
     lines += tensors.map {
@@ -124,7 +125,7 @@ private struct SortWriter {
     }
     let isLess = less(
       tensors.map { "e\($0)" }, tensors.map { "x\($0)[\(place("j - 1"))]" })
-    lines.append("      while (j > start && \(isLess)) {")
+    lines += ["      CKC_ONE_BY_ONE", "      while (j > start && \(isLess)) {"]
     lines += tensors.map { "        x\($0)[\(place("j"))] = x\($0)[\(place("j - 1"))];" }
     lines += ["        j--;", "      }"]
     lines += tensors.map { "      x\($0)[\(place("j"))] = e\($0);" }
@@ -145,16 +146,19 @@ private struct SortWriter {
       "      \(type($0)) *const s\($0) = "
         + "(\(type($0)) *)(void *)(scratch + \(offsets[$0])) + line * \(sort.extent) + start;"
     }
-    lines.append("      for (ptrdiff_t l = 0; l < \(width); l++) {")
+    lines += ["      CKC_ONE_BY_ONE", "      for (ptrdiff_t l = 0; l < \(width); l++) {"]
     lines += tensors.map { "        s\($0)[l] = x\($0)[\(place("start + l"))];" }
     let isLess = less(
       tensors.map { "x\($0)[\(place("j"))]" }, tensors.map { "s\($0)[i]" })
-    lines += ["      }", "      while (i < \(width) && j < end) {", "        if (\(isLess)) {"]
+    lines += [
+      "      }", "      CKC_ONE_BY_ONE", "      while (i < \(width) && j < end) {",
+      "        if (\(isLess)) {",
+    ]
     lines += tensors.map { "          x\($0)[\(place("k"))] = x\($0)[\(place("j"))];" }
     lines += ["          j++;", "        } else {"]
     lines += tensors.map { "          x\($0)[\(place("k"))] = s\($0)[i];" }
     lines += ["          i++;", "        }", "        k++;", "      }"]
-    lines.append("      for (; i < \(width); i++, k++) {")
+    lines += ["      CKC_ONE_BY_ONE", "      for (; i < \(width); i++, k++) {"]
     lines += tensors.map { "        x\($0)[\(place("k"))] = s\($0)[i];" }
     return lines + ["      }", "    }", "  }"]
   }

@@ -48,6 +48,7 @@ private struct CUDAProgramPrinter {
       """
     let support = CUDASupport.source(using: uses)
     if !support.isEmpty { out += support + "\n\n" }
+    out += CUDASupport.instructions(in: kernels)
     for (number, table) in program.constants.enumerated() {
       out += c.constant(table, number) + "\n"
     }
@@ -109,12 +110,14 @@ private struct CUDAProgramPrinter {
     var results: [String]
     var constantNumbers: [ValueID: Int]
 
-    func pointer(_ storage: Storage, _ dtype: DType, isWritten: Bool) -> String {
+    func pointer(
+      _ storage: Storage, _ dtype: DType, sizeBytes: Int, isWritten: Bool
+    ) -> String {
       let type = "\(isWritten ? "" : "const ")\(cStorageType(dtype)) *"
       return switch storage {
       case .argument(let index): arguments[index]
       case .result(let index): results[index]
-      case .arena(let offset): "(\(type))(void *)(m + \(offset))"
+      case .arena(let offset): "(\(type))CKC_PLACE(m, \(offset), \(sizeBytes))"
       case .constantData(let value): "t\(constantNumbers[value]!)"
       }
     }
@@ -138,8 +141,8 @@ private struct CUDAProgramPrinter {
   }
 
   private func text(of copy: PlacedCopy, in scope: Scope) -> String {
-    let from = scope.pointer(copy.from, .ui8, isWritten: false)
-    let to = scope.pointer(copy.to, .ui8, isWritten: true)
+    let from = scope.pointer(copy.from, .ui8, sizeBytes: copy.sizeBytes, isWritten: false)
+    let to = scope.pointer(copy.to, .ui8, sizeBytes: copy.sizeBytes, isWritten: true)
     return "  CKC_COPY(\(to), \(from), \(copy.sizeBytes));\n"
   }
 
@@ -151,7 +154,10 @@ private struct CUDAProgramPrinter {
     for call in calls {
       out += c.freshLines(call)
       for copy in call.copies { out += text(of: copy, in: scope) }
-      let scratch = call.scratchOffset.map { "m + \($0)" } ?? "NULL"
+      let scratch =
+        call.scratchOffset.map {
+          "(unsigned char *)CKC_PLACE(m, \($0), \(call.scratchBytes))"
+        } ?? "NULL"
       let symbol: String
       let buffers: [KernelBuffer]
       var (before, after) = (["stream"], [String]())
@@ -165,8 +171,9 @@ private struct CUDAProgramPrinter {
         buffers = program.controls[number].buffers
         before.append(scratch)
       }
-      let pointers = zip(call.buffers, buffers).map {
-        scope.pointer($0, $1.dtype, isWritten: $1.isWritten)
+      let pointers = zip(zip(call.buffers, call.sizes), buffers).map { place, buffer in
+        scope.pointer(
+          place.0, buffer.dtype, sizeBytes: place.1, isWritten: buffer.isWritten)
       }
       let arguments = (before + pointers + after).joined(separator: ", ")
       out += "  CKC_RUN(\(symbol)(\(arguments))); /* %\(commentText(call.name)) */\n"

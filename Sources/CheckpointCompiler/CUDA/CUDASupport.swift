@@ -51,6 +51,56 @@ enum CUDASupport {
     CSupport.source(using: names, replacing: replacements)
   }
 
+  /// The functions of tensor cores and of copies that the text of kernels calls.
+  static func instructions(in kernels: String) -> String {
+    guard kernels.contains("ckc_mma_") else { return "" }
+    var device = ["bf16", "f16"].filter { kernels.contains("ckc_mma_m16n8k16_\($0)(") }
+      .map { product($0) }
+    if kernels.contains("ckc_cp_async16(") { device.append(copies) }
+    return """
+      /* Two neighbours, the first of which is aligned to 4 bytes. */
+      CKC_INLINE uint32_t ckc_pair(const uint16_t *first) {
+        uint32_t bits;
+        memcpy(&bits, __builtin_assume_aligned(first, 4), sizeof bits);
+        return bits;
+      }
+
+      #ifndef CKC_EMU
+      \(device.joined(separator: "\n"))
+      #endif
+
+
+      """
+  }
+
+  private static func product(_ dtype: String) -> String {
+    """
+    /* d += a b for tiles of 16 x 16 and 16 x 8 elements, spread over a warp as the PTX ISA says. */
+    CKC_INLINE void ckc_mma_m16n8k16_\(dtype)(
+        float d[4], const uint32_t a[4], const uint32_t b[2]) {
+      asm volatile(
+          "mma.sync.aligned.m16n8k16.row.col.f32.\(dtype).\(dtype).f32 "
+          "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\\n"
+          : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+          : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+    """
+  }
+
+  private static let copies = """
+    /* Copies 16 bytes from global to shared memory, past the registers. */
+    CKC_INLINE void ckc_cp_async16(void *to, const void *from) {
+      const unsigned shared = (unsigned)__cvta_generic_to_shared(to);
+      asm volatile(
+          "cp.async.cg.shared.global [%0], [%1], 16;\\n" ::"r"(shared), "l"(from) : "memory");
+    }
+    CKC_INLINE void ckc_cp_async_commit(void) {
+      asm volatile("cp.async.commit_group;\\n" ::: "memory");
+    }
+    #define ckc_cp_async_wait(groups) \\
+      asm volatile("cp.async.wait_group %0;\\n" ::"n"(groups) : "memory")
+    """
+
   /// Includes and macros.
   static let prologue = """
     #include <math.h>
@@ -64,11 +114,17 @@ enum CUDASupport {
     #ifdef CKC_EMU
     #define CKC_UNROLL
     #define CKC_ONE_BY_ONE
+    #define CKC_TWO_BY_TWO
     #else
     #define CKC_UNROLL _Pragma("unroll")
     #define CKC_ONE_BY_ONE _Pragma("unroll 1")
+    #define CKC_TWO_BY_TWO _Pragma("unroll 2")
     #define CKC_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \\
       (kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__), cudaGetLastError())
+    #endif
+    /* A place of the arena; an emulation may note which places a kernel is given. */
+    #ifndef CKC_PLACE
+    #define CKC_PLACE(arena, offset, size) ((void *)((arena) + (offset)))
     #endif
     #define CKC_TRY(call)                              \\
       do {                                             \\

@@ -1,11 +1,11 @@
 // The size of the tiles of a contraction.
 //
 // Problem     Large tiles read less of the operands, small ones leave more blocks to share out.
-// Method      16 × 16 threads compute 2, 4 or 8 rows and columns each. The largest tile is taken that
-//             does not reach beyond twice the matrix and gives every multiprocessor a block; else the
-//             one with the most blocks.
-// Cost        A step over `depth` reads `depth` rows and columns of the tile into shared memory, twice so
-//             that the next ones come while the last ones are multiplied.
+// Method      16 × 16 threads compute 2, 4 or 8 rows and columns each; on tensor cores, eight warps compute
+//             1, 2 or 4 fragments along both. The largest tile is taken that does not reach beyond twice
+//             the matrix and gives every multiprocessor a block; else the one with the most blocks.
+// Cost        A step reads `depth` rows and columns of the tile into shared memory, twice so that the next
+//             ones come while the last ones are multiplied.
 
 /// A tile of a part of a contraction.
 struct CUDATile: Hashable, Sendable {
@@ -15,12 +15,21 @@ struct CUDATile: Hashable, Sendable {
   static let threads = unit * unit
   /// Rows or columns of a thread, ascending.
   static let sizes = [2, 4, 8]
-  /// The depth of a step.
-  static let depth = 8
+  /// Fragments of a warp along rows or columns, ascending.
+  private static let fragments = [1, 2, 4]
 
-  /// Rows and columns of a thread.
+  /// Whether tensor cores multiply.
+  var isOnTensorCores: Bool
+  /// Whether tiles are copied past the registers.
+  var isCopied = false
+  /// The depth of a step.
+  var depth = 8
+  /// Rows and columns of a thread, or fragments of a warp.
   var rows: Int
   var columns: Int
+  /// Rows and columns of the tile.
+  var rowWidth: Int
+  var columnWidth: Int
   /// Blocks of the launch.
   var blocks: Int
   /// Tiles along the columns, and of a group.
@@ -28,14 +37,17 @@ struct CUDATile: Hashable, Sendable {
   var groupTiles: Int
 
   init(_ part: Contraction.Part, _ dtypes: Contraction.DTypes, _ gpu: GPU) {
+    isOnTensorCores = Self.fitsTensorCores(dtypes)
     // Sums of 8 bytes fill the registers at half the size.
-    let sizes = dtypes.sum.cSumBytes == 8 ? Self.sizes.dropLast() : Self.sizes[...]
-    func tiles(_ count: Int, _ size: Int) -> Int {
-      (count + Self.unit * size - 1) / (Self.unit * size)
-    }
+    let sizes =
+      isOnTensorCores
+      ? Self.fragments[...]
+      : dtypes.sum.cSum.hasSuffix("64_t") || dtypes.sum == .f64
+        ? Self.sizes.dropLast() : Self.sizes[...]
+    let unit = isOnTensorCores ? Self.warpRows * Self.fragmentRows : Self.unit
+    func tiles(_ count: Int, _ size: Int) -> Int { (count + unit * size - 1) / (unit * size) }
     func fitting(_ count: Int) -> [Int] {
-      let fit = sizes.filter { $0 == sizes[0] || Self.unit * $0 < 2 * count }
-      return fit.reversed()
+      sizes.filter { $0 == sizes[0] || unit * $0 < 2 * count }.reversed()
     }
     var best: (rows: Int, columns: Int)?
     var bestBlocks = 0
@@ -51,13 +63,20 @@ struct CUDATile: Hashable, Sendable {
       }
     }
     (rows, columns) = best!
+    (rowWidth, columnWidth) = (unit * rows, unit * columns)
     columnTiles = tiles(part.columnCount, columns)
     groupTiles = columnTiles * tiles(part.rowCount, rows)
     blocks = bestBlocks
+    if isOnTensorCores {
+      isCopied =
+        CUDATileSide.mayCopy(part, isRows: true) && CUDATileSide.mayCopy(part, isRows: false)
+      depth = isCopied ? 2 * Self.fragmentDepth : Self.fragmentDepth
+    }
   }
-}
 
-extension DType {
-  /// The bytes of a sum of products.
-  var cSumBytes: Int { isFloatingPoint ? (self == .f64 ? 8 : 4) : byteCount == 8 ? 8 : 4 }
+  /// Whether tensor cores multiply operands of these dtypes.
+  static func fitsTensorCores(_ dtypes: Contraction.DTypes) -> Bool {
+    dtypes.first == dtypes.second && (dtypes.first == .bf16 || dtypes.first == .f16)
+      && dtypes.sum == .f32
+  }
 }

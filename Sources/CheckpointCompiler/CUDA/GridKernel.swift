@@ -19,6 +19,7 @@ struct GridKernel: Hashable, Sendable {
 enum GridLaunch: Hashable, Sendable {
   case map(GridMap)
   case reduction(GridReduction)
+  case updates(GridUpdates)
 }
 
 /// A launch with a thread for each place.

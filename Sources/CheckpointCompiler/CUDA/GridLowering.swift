@@ -60,6 +60,8 @@ extension LoopLowering {
   /// Neighbours that a thread of a map computes, where there are enough places for all threads.
   private static let vectorWidth = 4
   private static let vectorWorkMin = 1 << 18
+  /// Reads that are made before anything is computed: they take registers until they are used.
+  private static let vectorLoadsMost = 8
 
   private mutating func map() -> GridMap {
     let body = storeOutputs()
@@ -73,23 +75,32 @@ extension LoopLowering {
         variable: last.variable, lane: lane, block: block, most: width, total: last.extent, body)
     }
     var rows: [Statement] = []
+    var loads: [Statement] = []
     var computed: [Statement] = []
     var stores: [Statement] = []
-    for statement in body {
-      guard case .store(let buffer, let place, let dtype, let value) = statement else {
-        computed.append(statement)
-        continue
-      }
+    func laneRow(_ dtype: DType) -> Int {
       let row = newRow()
       rows.append(
         .defineRow(row: row, dtype, count: width, .constant(dtype, dtype.encode(0))))
-      computed.append(.assignLane(row: row, .variable(lane), value))
-      stores.append(
-        .store(buffer: buffer, place, dtype, .lane(row: row, .variable(lane))))
+      return row
+    }
+    for statement in withoutUnusedDefinitions(body) {
+      switch statement {
+      case .define(let local, let dtype, .load(let buffer, let place))
+      where place.factor(of: last.variable) == 1 && loads.count < Self.vectorLoadsMost:
+        let row = laneRow(dtype)
+        loads.append(.assignLane(row: row, .variable(lane), .load(buffer: buffer, place)))
+        computed.append(.define(local: local, dtype, .lane(row: row, .variable(lane))))
+      case .store(let buffer, let place, let dtype, let value):
+        let row = laneRow(dtype)
+        computed.append(.assignLane(row: row, .variable(lane), value))
+        stores.append(.store(buffer: buffer, place, dtype, .lane(row: row, .variable(lane))))
+      default: computed.append(statement)
+      }
     }
     return GridMap(
       dims: loops.dropLast() + [LoopDimension(variable: block, extent: last.extent)],
-      body: rows + [lanes(computed), lanes(stores)], width: width)
+      body: rows + [loads, computed, stores].filter { !$0.isEmpty }.map(lanes), width: width)
   }
 
   /// The walk of a pass: what it adds up, and what it writes.

@@ -34,7 +34,8 @@ extension GridKernel {
       case .defineRow, .defineScratchRow, .assignLane, .store, .loop, .lanes, .blocks, .part, .when,
         .randomWords:
         var mapping = GridMapping(independent: independent)
-        launches.append(.map(mapping.run(definitions + [statement])))
+        let map = mapping.run(definitions + [statement])
+        launches.append(GridUpdates(map).map { .updates($0) } ?? .map(map))
       }
     }
     self.init(launches: launches)
@@ -158,6 +159,7 @@ private struct NestFacts {
     for term in place.terms where term.atom != .variable(variable) {
       // Positions along one dimension, from either end, are digits as well.
       guard let count = extents[term.atom] else { return false }
+      if count == 1 { continue }
       if term.factor.magnitude < step.magnitude {
         below += Int(term.factor.magnitude) * max(0, count - 1)
       } else {

@@ -189,6 +189,8 @@ struct KernelCall: Sendable {
   var copies: [PlacedCopy] = []
   /// Where each buffer is.
   var buffers: [Storage]
+  /// The size of each buffer in bytes.
+  var sizes: [Int] = []
   /// Where its scratch begins; nil where it needs none.
   var scratchOffset: Int?
   /// The size of its scratch in bytes.

@@ -48,6 +48,11 @@ struct KernelText {
           add(stage.title, 1)
           print(stage.statements, depth: 2)
         }
+      case .updates(let updates):
+        lines.append(
+          "a block for the first of \(updates.vectorCount) index vectors at each place, a thread for each of "
+            + "\(updates.windows.map(\.extent)); for each vector of that place, in order")
+        print(updates.definitions + updates.body, depth: 1)
       }
     }
   }

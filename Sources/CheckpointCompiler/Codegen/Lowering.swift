@@ -104,6 +104,8 @@ struct KernelLowering {
   private var buffers: [KernelBuffer] = []
   /// Where each buffer is.
   private(set) var places: [Storage] = []
+  /// The size of each buffer in bytes.
+  private(set) var sizes: [Int] = []
   private var numbers: [Storage: Int] = [:]
 
   init(
@@ -136,6 +138,7 @@ struct KernelLowering {
     if number == buffers.count {
       buffers.append(KernelBuffer(dtype: type.dtype, isRead: false, isWritten: false))
       places.append(place)
+      sizes.append(type.sizeBytes)
       if isShared { numbers[place] = number }
     }
     if isRead { buffers[number].isRead = true }
@@ -183,14 +186,22 @@ struct KernelLowering {
           windows: function.type(of: kernel.writes[0]))
         body = .loops(window.reduction(operandBuffer: reads[0], resultBuffer: write))
       } else {
-        buffers[write].isRead = true
-        let window = WindowLowering(
-          function.ops[op].attributes, operand: operand,
-          windows: function.type(of: operands.dropFirst().first!))
-        body = .loops(
-          window.scatter(
-            selection(op, initial: reads.last!) ?? window.selection, operandBuffer: reads[0],
-            sourceBuffer: reads[1], resultBuffer: write))
+        let attributes = function.ops[op].attributes
+        let windows = function.type(of: operands.dropFirst().first!)
+        let window = WindowLowering(attributes, operand: operand, windows: windows)
+        let selection = selection(op, initial: reads.last!) ?? window.selection
+        if target.isCUDA,
+          let asked = WindowSelections(attributes, operand: operand, windows: windows)
+        {
+          body = .loops(
+            asked.statements(
+              selection, operandBuffer: reads[0], sourceBuffer: reads[1], resultBuffer: write))
+        } else {
+          buffers[write].isRead = true
+          body = .loops(
+            window.scatter(
+              selection, operandBuffer: reads[0], sourceBuffer: reads[1], resultBuffer: write))
+        }
       }
     case .fusion where function.contractionOp(of: op) != nil: body = .contraction(fused())
     default: body = target.isCUDA ? .grid(grid()) : .loops(loops())
@@ -206,8 +217,10 @@ struct KernelLowering {
   private func independentVariables(of op: OpID) -> Set<Int> {
     let opcode = function.ops[op].opcode
     guard opcode == .selectAndScatter || opcode == .selectAndScatterWith else { return [] }
-    let rank = function.type(of: function.operands(of: op).first!).rank
-    return WindowLowering.independentVariables(function.ops[op].attributes, rank: rank)
+    let (attributes, operands) = (function.ops[op].attributes, Array(function.operands(of: op)))
+    let (operand, windows) = (function.type(of: operands[0]), function.type(of: operands[1]))
+    let isAsked = WindowSelections(attributes, operand: operand, windows: windows) != nil
+    return isAsked ? [] : WindowLowering.independentVariables(attributes, rank: operand.rank)
   }
 
   /// The buffers of the operands and of the results of an op that is lowered by itself.
@@ -238,6 +251,7 @@ struct KernelLowering {
       buffers.append(
         KernelBuffer(dtype: function.type(of: operand).dtype, isRead: true, isWritten: false))
       places.append(place(of: operand))
+      sizes.append(function.type(of: operand).sizeBytes)
     }
   }
 

@@ -117,6 +117,7 @@ private struct ProgramLowering {
     }
     call.work = .kernel(number)
     call.buffers = lowering.places
+    call.sizes = lowering.sizes
     return call
   }
 
@@ -138,11 +139,15 @@ private struct ProgramLowering {
         call.copies.append(PlacedCopy(from: operands[index], to: results[index], sizeBytes: size))
       }
       call.buffers = results + operands.dropFirst(results.count)
+      call.sizes = function.operands(of: kernel.op).map { function.type(of: $0).sizeBytes }
       control = ControlFunction(
         kind: .loop, routines: called, buffers: routines[called[1]].arguments,
         trips: target.isCUDA ? function.tripCount(of: kernel.op) : nil)
     } else {
       call.buffers = operands + results
+      call.sizes = (Array(function.operands(of: kernel.op)) + kernel.writes).map {
+        function.type(of: $0).sizeBytes
+      }
       let index = KernelBuffer(dtype: .i32, isRead: true, isWritten: false)
       let branch = routines[called[0]]
       control = ControlFunction(
