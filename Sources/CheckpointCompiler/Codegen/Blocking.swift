@@ -115,7 +115,10 @@ extension Contraction.Part {
       accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
-    let packing = (rowSide.price(asRows: true), columnSide.price(asRows: false))
+    let packing = (
+      rowSide.price(asRows: true) + (cycles(rowOperand) ?? 0),
+      columnSide.price(asRows: false) + (cycles(columnOperand) ?? 0)
+    )
     var best: (time: Double, blocking: Blocking)?
     // Only rows that a thread packs for itself can leave out what is outside a window.
     let ownsRows = common.readsColumns || rowOperand == .first && leavesTensorOften
@@ -235,7 +238,7 @@ extension Contraction.Part {
   /// stride apart, and packing would not pay: few rows use them, or they are near to each other.
   private func readsColumnsInPlace(_ dtypes: Contraction.DTypes) -> Bool {
     let operand = columnOperand
-    guard operand == .second || axes.isEmpty else { return false }
+    guard operand == .second || axes.isEmpty, cycles(operand) == nil else { return false }
     guard columns.count == 1 && columns[0].stride(operand) == 1 else { return false }
     let depths = seen(depth, by: operand)
     guard depths.count == 1 else { return false }

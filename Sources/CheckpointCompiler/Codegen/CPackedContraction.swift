@@ -18,6 +18,7 @@ extension CPart {
     if packsColumns(blocking) {
       text += PackedSide(part, part.columnOperand).table("\(name)_columns")
     }
+    text += prologues.map { $0?.text ?? "" }.joined()
     if let epilogue {
       text += finish(blocking, epilogue) + placesOfRows()
     } else {
@@ -61,11 +62,14 @@ extension CPart {
     runs: String = "0"
   ) -> String {
     let operand = rows ? part.rowOperand : part.columnOperand
-    let source = operand == .first ? "a, ao" : "b, bo"
-    let copy = "ckc_copy_\(CGemmSource.packName(dtypes.of(operand), dtypes.sum))"
+    let (memory, base) = operand == .first ? ("a", "ao") : ("b", "bo")
+    let source = prologue(operand)?.source ?? memory
+    let copy =
+      prologue(operand)?.copy
+      ?? "ckc_copy_\(CGemmSource.packName(dtypes.of(operand), dtypes.sum))"
     let (laneStep, depthStep) = rows ? steps(blocking) : ("1", width)
     return """
-      ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(start), \(count),
+      ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(base), \(start), \(count),
         \(rows ? "CKC_GEMM_ROWS" : width), k0, kc, \(panel), \(laneStep), \(depthStep),
         \(runs));
 
@@ -84,7 +88,7 @@ extension CPart {
     let ownsAll = isThreaded && overGroups
     let own = blocking.sharedElements + blocking.sumElements + blocking.ownElements
 
-    var text = head + "{\n"
+    var text = head + "{\n" + prologues.map { $0?.gathered ?? "" }.joined()
     if isThreaded {
       text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
     }
