@@ -20,7 +20,16 @@ let package = Package(
     .target(name: "CheckpointCompiler", swiftSettings: settings),
     .target(
       name: "CompilerTesting", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
-    .executableTarget(name: "ckc", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
+    .target(
+      name: "CUDAEmulation", dependencies: ["CheckpointCompiler"],
+      resources: [
+        "blocks.cpp", "checks.cpp", "ckc_device_api.h", "ckc_host_api.h", "ckc_launch.h",
+        "ckc_runtime.h", "ckc_tensor_core.h", "copies.cpp", "cuda_runtime.h", "fibers.cpp",
+        "findings.cpp", "hooks.cpp", "memory.cpp", "runtime.cpp", "streams.cpp", "unchecked.cpp",
+      ].map { .embedInCode("Runtime/\($0)") },
+      swiftSettings: settings),
+    .executableTarget(
+      name: "ckc", dependencies: ["CheckpointCompiler", "CUDAEmulation"], swiftSettings: settings),
     .executableTarget(
       name: "ckc-fuzz", dependencies: ["CheckpointCompiler", "CompilerTesting"],
       swiftSettings: settings),
@@ -30,7 +39,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CheckpointCompilerTests",
-      dependencies: ["CheckpointCompiler", "CompilerTesting", "ckc", "ckc-bench"],
+      dependencies: [
+        "CheckpointCompiler", "CompilerTesting", "CUDAEmulation", "ckc", "ckc-bench",
+      ],
       swiftSettings: settings),
   ]
 )

@@ -150,11 +150,16 @@ public struct Compiler: Sendable {
       try plan(variants, &compilation, &watch)
     }
     guard options.lastStage == .code, let planned = compilation.step else { return }
+    if options.target.isCUDA {
+      let refusals = planned.function.cudaRefusals()
+      guard refusals.isEmpty else { throw .input(DiagnosticList(refusals)) }
+    }
     let program = lower(
       planned.function, storage: planned.storage, name: compilation.name, target: options.target)
     compilation.program = program
     watch.lap("lower")
-    (compilation.header, compilation.source) = emitC(program)
+    (compilation.header, compilation.source) =
+      options.target.isCUDA ? emitCUDA(program) : emitC(program)
     watch.lap("print")
   }
 

@@ -96,21 +96,28 @@ struct Planner: Sendable {
 
   /// The step of a plan.
   func step(
-    _ plan: PlanArchive.Plan, capacityBytes: Int? = nil, packingEffort: Double = 1
+    _ plan: PlanArchive.Plan, capacityBytes: Int? = nil
   ) throws(CompileError) -> PlannedStep {
-    try step(
-      plan.sequence.map { Int($0) }, capacityBytes: capacityBytes, packingEffort: packingEffort)
+    try step(plan.sequence.map { Int($0) }, capacityBytes: capacityBytes)
   }
 
   /// The step that runs the given computations, packed and checked.
   func step(
-    _ computations: [Int], capacityBytes: Int? = nil, packingEffort: Double = 1
+    _ computations: [Int], capacityBytes: Int? = nil
   ) throws(CompileError) -> PlannedStep {
-    let function = rewritten(priced, computations: computations)
-    let costNs = computations.reduce(0.0) { $0 + priced.problem.nodes[$1].cost }
-    return try Planner.place(
-      function, computations: computations, costNs: costNs, target: target,
-      effort: effort * packingEffort, capacityBytes: capacityBytes)
+    var draft = try draft(computations, capacityBytes: capacityBytes)
+    draft.improve(effort: effort, capacityBytes: capacityBytes)
+    return try draft.checked()
+  }
+
+  /// The step that runs the given computations, packed roughly.
+  private func draft(
+    _ computations: [Int], capacityBytes: Int?
+  ) throws(CompileError) -> StepDraft {
+    try StepDraft(
+      rewritten(priced, computations: computations), computations: computations,
+      costNs: computations.reduce(0.0) { $0 + priced.problem.nodes[$1].cost }, target: target,
+      effort: effort, capacityBytes: capacityBytes)
   }
 
   /// Packs and checks a function whose order of ops is final.
@@ -118,31 +125,11 @@ struct Planner: Sendable {
     _ function: Function, computations: [Int], costNs: Double, target: Target, effort: Double,
     capacityBytes: Int?
   ) throws(CompileError) -> PlannedStep {
-    do throws(Diagnostic) {
-      var assignment = try StorageAssignment(function, target: target)
-      let options = PackOptions(capacityBytes: capacityBytes, effort: effort)
-      var packing = pack(assignment.problem, options: options)
-      let goal = max(assignment.problem.maxLiveBytes, capacityBytes ?? 0)
-      // Fewer values written in place may pack better.
-      if packing.plan.arenaBytes > goal, let other = try assignment.cuttingChains() {
-        let second = pack(other.problem, options: options)
-        if second.plan.arenaBytes < packing.plan.arenaBytes {
-          (assignment, packing) = (other, second)
-        }
-      }
-      let storage = assignment.plan(packing.plan)
-      var checker = StorageChecker(function, storage, target: target)
-      try checker.check()
-      guard checker.highWaterBytes <= storage.arenaBytes else {
-        throw Diagnostic("\(checker.highWaterBytes) bytes of \(storage.arenaBytes) are touched")
-      }
-      return PlannedStep(
-        function: function, storage: storage, computations: computations,
-        peakLiveBytes: assignment.problem.maxLiveBytes, costNs: costNs, assignment: assignment,
-        packed: packing.plan)
-    } catch {
-      throw .defect(error.message)
-    }
+    var draft = try StepDraft(
+      function, computations: computations, costNs: costNs, target: target, effort: effort,
+      capacityBytes: capacityBytes)
+    draft.improve(effort: effort, capacityBytes: capacityBytes)
+    return try draft.checked()
   }
 
   /// The step when everything is kept.
@@ -156,19 +143,20 @@ struct Planner: Sendable {
     let peak = plans(upTo: nil)[0].peakBytes
     // The smallest peak does not always pack best.
     let plans = plans(upTo: peak + peak / 10).prefix(Planner.packingsMax)
-    var best: PlannedStep?
-    func consider(_ plan: PlanArchive.Plan, packingEffort: Double) throws(CompileError) {
-      let candidate = try step(
-        plan, capacityBytes: plan.peakBytes, packingEffort: packingEffort)
-      if candidate.arenaBytes < best?.arenaBytes ?? .max { best = candidate }
+    var drafts: [(draft: StepDraft, peakBytes: Int)] = []
+    for plan in plans where plan.peakBytes < drafts.map(\.draft.arenaBytes).min() ?? .max {
+      let draft = try draft(plan.sequence.map { Int($0) }, capacityBytes: plan.peakBytes)
+      drafts.append((draft, plan.peakBytes))
     }
-    for plan in plans where plan.peakBytes < best?.arenaBytes ?? .max {
-      try consider(plan, packingEffort: 0.1)
+    // Every byte counts here: for the draft that packs best, and for the one that could be smallest.
+    var best = drafts.indices.min { drafts[$0].draft.arenaBytes < drafts[$1].draft.arenaBytes }!
+    for index in [best, 0] where drafts[index].peakBytes < drafts[best].draft.arenaBytes {
+      drafts[index].draft.improve(effort: effort, capacityBytes: drafts[index].peakBytes)
+      if drafts[index].draft.arenaBytes < drafts[best].draft.arenaBytes { best = index }
     }
-    // Every byte counts here.
-    if let arena = best?.arenaBytes, peak < arena { try consider(plans[0], packingEffort: 1) }
-    smallestStep = best
-    return best!
+    let step = try drafts[best].draft.checked()
+    smallestStep = step
+    return step
   }
 
   /// How many plans are packed for one answer.

@@ -37,6 +37,18 @@ struct VariantPlanner: Sendable {
   /// The planner of the first variant.
   var first: Planner { planners[0] }
 
+  /// The first variant, with everything kept, that runs a kernel whose key is not among those given.
+  func keepAll(beyond keys: Set<String>) throws(CompileError) -> PlannedStep? {
+    for planner in planners {
+      let priced = planner.priced
+      let isKnown = priced.order.kernels.allSatisfy {
+        keys.contains(kernelKey($0.op, in: priced.function))
+      }
+      if !isKnown { return try planner.keepAll() }
+    }
+    return nil
+  }
+
   /// The step that the options ask for; `budgetBytes` is the budget in bytes, if there is one.
   mutating func choose(budgetBytes: Int?) throws(CompileError) -> PlanChoice {
     if options.strategy != .auto {

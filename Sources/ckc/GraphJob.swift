@@ -57,11 +57,8 @@ struct GraphJob {
   init(
     _ arguments: Arguments, lastStage: Stage, defaultOptimizer: Optimizer? = nil
   ) throws {
-    if arguments.text(.target) == "cuda" {
-      throw Failure.usage("--target cuda: this version of ckc emits C only")
-    }
     options = CompileOptions(lastStage: lastStage)
-    options.target = .cpu(threadsMax: arguments.integer(.threads) ?? Target.cpu().threadsMax)
+    options.target = arguments.target
     options.entry = arguments.entry
     options.roles = arguments.roles
     options.optimizer = GraphJob.optimizer(arguments, default: defaultOptimizer)
@@ -211,6 +208,12 @@ struct GraphJob {
 }
 
 extension Arguments {
+  /// The machine that code is emitted for.
+  var target: Target {
+    let threads = integer(.threads) ?? Target.cpu().threadsMax
+    return Target(name: text(.target) ?? "c", threadsMax: threads)!
+  }
+
   /// The function to compile.
   var entry: String? { text(.entry).map { $0.hasPrefix("@") ? String($0.dropFirst()) : $0 } }
 

@@ -338,11 +338,8 @@ struct ProfileVerbTests {
     let compiled = runCommand(
       "compile", work.path("net.ir"), "--costs", work.path("costs.json"), "--budget", "min", "-o",
       work.path("out"))
-    // Another budget may take kernels that were not measured, but not all of them are others.
     #expect(compiled.status == .done, "\(compiled.error)")
-    let missing = /has no cost for (\d+) of (\d+) kernels/
-    if let match = compiled.error.firstMatch(of: missing) {
-      #expect(match.1 != match.2, "\(compiled.error)")
-    }
+    // Another budget may take other kernels: they were measured as well.
+    #expect(!compiled.error.contains("has no cost"), "\(compiled.error)")
   }
 }

@@ -11,7 +11,7 @@ import Testing
     var greedy = GreedyPlacement(graph)
     var least = Int.max
     func extend(_ order: inout [Int32], _ rest: [Int32]) {
-      if rest.isEmpty { least = min(least, greedy.run(order, limit: least).arena) }
+      if rest.isEmpty { least = min(least, greedy.run(order, limit: least)) }
       for index in rest.indices {
         var shorter = rest
         order.append(shorter.remove(at: index))

@@ -131,4 +131,60 @@ import Testing
     #expect(step.resultValues[0].floats[1] == 65_535.0 / 256)
     #expect(step.resultValues[0].floats[0] >= 65_536 + 61_440.0 / 256)
   }
+
+  /// Partial sums are in the arena, not on a stack that no budget counts.
+  @Test func partialSumsAreScratch() throws {
+    // 16 parts of 512 columns, of mean and deviation in turn, and a row of each for the next pass.
+    let compilation = try Self.compiled(Self.texts[5])
+    let call = compilation.program!.calls[0]
+    #expect(call.scratchBytes == (16 + 2) * 512 * 4)
+    #expect(compilation.step!.arenaBytes == call.scratchBytes)
+    #expect(compilation.source.contains("scratch + 0"))
+    #expect(try !Self.kernel(Self.texts[4]).contains("scratch"))
+  }
+
+  /// No kernel has more than 4 KiB of local arrays.
+  @Test func localArraysAreSmall() throws {
+    // As many sums of one value as there may be, of which each is read in a second pass.
+    func sums(_ shape: [Int], along dims: [Int]) -> String {
+      let kept = shape.indices.filter { !dims.contains($0) }
+      let type = "f64[\(shape.map(String.init).joined(separator: ","))]"
+      let names = (0..<14).map { "%y\($0)" }
+      let ops = names.enumerated().map { number, name in
+        """
+        %s\(number) = multiply %x, \(number + 1).0
+          %r\(number) = reduce %s\(number) {kind = add, dims = \(dims)}
+          %b\(number) = broadcast_in_dim %r\(number) {dims = \(kept)} : \(type)
+          \(name) = subtract %x, %b\(number)
+        """
+      }
+      let results = names.map { "\($0): \(type)" }.joined(separator: ", ")
+      return "func @main(%x: \(type)) -> (\(results)) {\n  " + ops.joined(separator: "\n  ")
+        + "\n  return \(names.joined(separator: ", "))\n}"
+    }
+    let random = (0..<12).map { number in
+      "  %u\(number) = random %key {distribution = uniform, stream = \(number)} : f32[4096]\n"
+    }.joined()
+    let added = (1..<12).map { "  %a\($0) = add %\($0 == 1 ? "u0" : "a\($0 - 1)"), %u\($0)\n" }
+      .joined()
+    let texts =
+      Self.texts + [
+        sums([50, 200], along: [1]), sums([50, 200], along: [0]),
+        sums([9, 30, 8, 60], along: [1, 3]), sums([2, 4000, 8, 60], along: [1, 3]),
+        "func @main(%key: ui32[2]) -> (%y: f32[4096]) {\n\(random)\(added)  return %a11\n}",
+      ]
+    for text in texts {
+      let source = try Self.compiled(text).source
+      for kernel in source[source.range(of: "CKC_KERNEL k0")!.lowerBound...]
+        .components(separatedBy: "CKC_KERNEL")
+      {
+        var bytes = 0
+        for match in kernel.matches(of: /(float|u?int32_t|double|u?int64_t) r\d+\[(\d+)\];/) {
+          let isWide = match.1 == "double" || match.1.contains("64")
+          if match.2 != "1" { bytes += Int(match.2)! * (isWide ? 8 : 4) }
+        }
+        #expect(bytes <= LoopLowering.rowBytesMax)
+      }
+    }
+  }
 }

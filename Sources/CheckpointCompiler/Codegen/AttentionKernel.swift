@@ -52,8 +52,12 @@ struct AttentionKernel: Hashable, Sendable {
     let work = [dims.queries, dims.keys, dims.features + dims.values].reduce(batches) {
       $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
     }
-    // Each thread costs its start and its scratch.
+    // Each thread costs its start and its scratch: beyond two, all of it is at most as much as what is
+    // read and written.
     threads = max(1, min(target.threadsMax, batches * splits, work / 131_072))
+    let rows = batches * (dims.queries + dims.keys) * (isGradient ? 2 : 1)
+    let touchedBytes = rows * (dims.features + dims.values) * dtype.byteCount
+    threads = min(threads, max(2, touchedBytes / max(1, threadBytes)))
   }
 
   /// The parts of the scratch of a thread, in elements.

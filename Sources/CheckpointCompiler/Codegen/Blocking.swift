@@ -3,13 +3,16 @@
 // Problem     One side's panels are packed once per block for all threads; the other side's are packed
 //             by the thread that uses them. Which side is which, how far blocks reach and how tasks are
 //             cut decide how much is packed again, how evenly threads work and how much scratch it takes.
+//             Rows may need no packing at all (`InPlaceRows.swift`): then columns are the shared side.
 // Method      The depth is cut into few even blocks: each of them reads and writes the result again.
 //             For either choice of the shared side, and for tasks of whole panels or pieces of them, the
 //             time of the slowest thread is estimated; the least wins:
 //               products        of all its tiles, at full rate;
 //               its own packing each panel of its side, once for every block of the shared side;
 //               shared packing  its part of it;
-//               barriers        two for every block.
+//               barriers        two for every block;
+//               scratch         what exceeds a part of what the contraction reads and writes: fewer
+//                               threads and smaller blocks where the tensors are small.
 // Invariants  Fixed numbers only, none of the machine. The depth is cut by shape alone, so that the order
 //             of every sum is that of the shape, not of the threads.
 // Source      Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008; Van Zee &
@@ -23,6 +26,11 @@ struct Blocking: Sendable, Hashable {
     case along
     /// Across the rows.
     case across
+    /// Not at all: rows are read where they are, each along the depth, or neighbours across.
+    case alongInPlace, acrossInPlace
+
+    /// Whether rows are not packed.
+    var isInPlace: Bool { self == .alongInPlace || self == .acrossInPlace }
   }
 
   var layout: Layout
@@ -66,7 +74,12 @@ struct Blocking: Sendable, Hashable {
     let shared = threadsOverGroups ? "nothing" : sharesRows ? "rows" : "columns"
     let whole = threadsOverGroups ? "groups" : sharesRows ? "columns" : "rows"
     var text = "blocks of \(rows) rows, \(columns) columns, depth \(depth);"
-    text += " rows packed \(layout == .along ? "along the depth" : "across")"
+    switch layout {
+    case .along: text += " rows packed along the depth"
+    case .across: text += " rows packed across"
+    case .alongInPlace: text += " rows read in place along the depth"
+    case .acrossInPlace: text += " rows read in place across"
+    }
     text += readsColumns ? ", columns read in place" : ""
     text += "; \(threads) threads share \(shared), have \(whole) of their own"
     if chunks > 1 { text += ", \(chunks) tasks a panel" }
@@ -87,12 +100,16 @@ private enum Price {
   static let barrier = 3000.0
   /// Tiles read shared rows from a more distant cache than rows of their own.
   static let sharedRows = 1.02
+  /// A byte of scratch beyond a part of the bytes that are read and written: memory that a step with
+  /// little of it has to recompute for.
+  static let scratchByte = 1.0
+  static let scratchShare = 1.0 / 4
 }
 
 extension Contraction.Part {
   /// The bytes of the deepest block: with 14 rows, more than a first-level cache, but what is read of it
   /// at a time is little, and every further block reads and writes the result.
-  private static let depthBytesMax = 2560
+  static let depthBytesMax = 2560
   /// The most bytes that are packed for all threads, and the most sums that wait: few of them, and each
   /// block of sums packs the shared side again.
   private static let sharedBytesMax = 1_310_720
@@ -107,45 +124,80 @@ extension Contraction.Part {
     let threads = threads(target)
     let products = Double(rowCount) * Double(columnCount) * Double(depthCount)
     let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * threads)
-    let depth = depthBlock(of: rowSide, dtypes)
+    let layout = rowLayout(dtypes)
+    // The depth is cut as it is where the factors are in memory: sums have the same order.
+    var inMemory = self
+    (inMemory.firstCycles, inMemory.secondCycles) = (nil, nil)
+    let depth = depthBlock(of: rowSide, inMemory.rowLayout(dtypes), dtypes)
     let isBlocked = depth < depthCount
     var common = Blocking(
-      layout: rowSide.isAlong ? .along : .across, depth: depth, columns: columnCount,
-      rows: rowCount,
+      layout: layout, depth: depth, columns: columnCount, rows: rowCount,
       accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
     let packing = (
-      rowSide.price(asRows: true) + (cycles(rowOperand) ?? 0),
+      layout.isInPlace ? 0 : rowSide.price(asRows: true) + (cycles(rowOperand) ?? 0),
       columnSide.price(asRows: false) + (cycles(columnOperand) ?? 0)
     )
-    var best: (time: Double, blocking: Blocking)?
+    var best: (price: Double, blocking: Blocking)?
+    let free = Double(touchedBytes(dtypes)) * Price.scratchShare
     // Only rows that a thread packs for itself can leave out what is outside a window.
-    let ownsRows = common.readsColumns || rowOperand == .first && leavesTensorOften
+    let ownsRows =
+      common.readsColumns || layout.isInPlace || rowOperand == .first && leavesTensorOften
     for sharesRows in ownsRows ? [false] : [false, true] {
       common.sharesRows = sharesRows
-      for chunks in overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads] {
-        common.chunks = chunks
-        let blocking = sized(common, dtypes)
-        let time = time(blocking, packing)
-        if best.map({ time < $0.time }) ?? true { best = (time, blocking) }
+      for threads in halvings(common.threads) {
+        for chunks in overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads] {
+          for pieces in [1, 4] {
+            var blocking = common
+            (blocking.threads, blocking.chunks) = (threads, chunks)
+            blocking = sized(blocking, dtypes, sharedPieces: pieces)
+            let scratch = Double(blocking.scratchElements * dtypes.sum.byteCount)
+            let price = time(blocking, packing) + max(0, scratch - free) * Price.scratchByte
+            if best.map({ price < $0.price }) ?? true { best = (price, blocking) }
+          }
+        }
       }
     }
     return best!.blocking
   }
 
+  /// A number, its half, and so on down to 1.
+  private func halvings(_ count: Int) -> [Int] {
+    var counts = [count]
+    while counts[counts.count - 1] > 1 { counts.append(counts[counts.count - 1] / 2) }
+    return counts
+  }
+
+  /// Bytes that the operands and the result span at most.
+  private func touchedBytes(_ dtypes: Contraction.DTypes) -> Int {
+    let loops = groups + rows + columns + depth
+    func span(_ stride: (Contraction.Loop) -> Int) -> Int {
+      loops.reduce(1) { $0 + max(0, $1.extent - 1) * abs(stride($1)) }
+    }
+    let windows = axes.reduce(0) { $0 + max(0, $1.extent - 1) * abs($1.stride) }
+    return (span { $0.first } + windows) * dtypes.first.byteCount
+      + span { $0.second } * dtypes.second.byteCount + span { $0.out } * dtypes.result.byteCount
+  }
+
   /// How deep a block is: few even blocks (784 deep is 2 × 392, not 640 and a rest), whole runs of what
   /// is copied at once where that makes no more of them.
-  private func depthBlock(of side: PackedSide, _ dtypes: Contraction.DTypes) -> Int {
-    let deepest = Self.depthBytesMax / dtypes.sum.byteCount
+  private func depthBlock(
+    of side: PackedSide, _ layout: Blocking.Layout, _ dtypes: Contraction.DTypes
+  ) -> Int {
+    let bytes = layout == .alongInPlace ? Self.inPlaceDepthBytesMax : Self.depthBytesMax
+    let deepest = bytes / dtypes.sum.byteCount
     let pieces = quotient(depthCount, deepest)
     let even = quotient(depthCount, pieces)
     let whole = quotient(even, side.run) * side.run
     return side.run >= 8 && whole <= deepest && quotient(depthCount, whole) == pieces ? whole : even
   }
 
-  /// The blocks of both sides, and the scratch that they take.
-  private func sized(_ common: Blocking, _ dtypes: Contraction.DTypes) -> Blocking {
+  /// The blocks of both sides, and the scratch that they take; the shared side is cut into more pieces
+  /// than there has to be where `sharedPieces` is above 1.
+  private func sized(
+    _ common: Blocking, _ dtypes: Contraction.DTypes, sharedPieces: Int
+  ) -> Blocking {
     var blocking = common
     let size = dtypes.sum.byteCount
     let wide = CGemmSource.columnBytesMax / size
@@ -153,7 +205,7 @@ extension Contraction.Part {
     // Scratch is a small part of what is read and written.
     let touched = (rowCount + columnCount) * depthCount + rowCount * columnCount
     let part = max(Self.smallBytes, touched * size / 8)
-    let most = min(Self.sharedBytesMax, part) / size
+    let most = min(Self.sharedBytesMax, part) / size / sharedPieces
     let rowElements = blocking.layout == .along ? blocking.rowStride : blocking.depth
     func even(_ count: Int, most: Int, unit: Int) -> Int {
       let units = quotient(count, unit)
@@ -182,12 +234,14 @@ extension Contraction.Part {
       blocking.columns = even(columnCount, most: most / blocking.depth, unit: wide)
       if blocking.accumulates {
         let most = cut(blocking.columns)
-        blocking.rows = min(rowCount, even(rowCount, most: most, unit: unit(tall, most)))
+        let unit = blocking.layout == .acrossInPlace ? neighbouringRows : unit(tall, most)
+        blocking.rows = min(rowCount, even(rowCount, most: most, unit: unit))
       }
       let hasEdge = columnCount % wide != 0
       blocking.sharedElements =
         blocking.depth * (!blocking.readsColumns ? blocking.columns : hasEdge ? wide : 0)
-      blocking.ownElements = allRows(min(tall, rowCount)) * rowElements
+      blocking.ownElements =
+        blocking.layout.isInPlace ? 0 : allRows(min(tall, rowCount)) * rowElements
     }
     // Lines of a cache belong to one thread.
     blocking.sharedElements = quotient(blocking.sharedElements, 16) * 16
@@ -243,6 +297,8 @@ extension Contraction.Part {
     let depths = seen(depth, by: operand)
     guard depths.count == 1 else { return false }
     let isNear = depths[0].stride(operand) * dtypes.sum.byteCount <= 1024
+    // A single tile of them is a panel already.
+    if isNear, columnCount == CGemmSource.columnBytesMax / dtypes.sum.byteCount { return true }
     return rowCount <= 2 * CGemmSource.rowsMax || isNear && rowCount <= 512
   }
 }

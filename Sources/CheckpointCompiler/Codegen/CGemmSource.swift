@@ -39,6 +39,7 @@ enum CGemmSource {
       text += "CKC_GEMM(\(sum.name), \(sum.cSum), \(columnBytesMax / sum.byteCount))\n"
     }
     return text + CPackSource.source(for: contractions)
+      + CAlongSource.source(for: contractions) + CAcrossSource.source(for: contractions)
   }
 
   /// Macros that every contraction uses.

@@ -9,12 +9,14 @@
 //             depth are added in order, in the result or, where that is 16 bits wide, in scratch.
 
 extension CPart {
-  private var compute: String { dtypes.sum.name }
-
   /// The function, after its tables and the functions that it calls.
   func packed(_ blocking: Blocking) -> String {
     var text = "/* \(name): \(blocking.description). */\n"
-    text += PackedSide(part, part.rowOperand).table("\(name)_rows")
+    let side =
+      blocking.layout.isInPlace
+      ? PackedSide(apart: part, part.rowOperand) : PackedSide(part, part.rowOperand)
+    text += side.table("\(name)_rows")
+    if blocking.layout == .alongInPlace { text += side.stepTable("\(name)_steps") }
     if packsColumns(blocking) {
       text += PackedSide(part, part.columnOperand).table("\(name)_columns")
     }
@@ -51,35 +53,6 @@ extension CPart {
 
   // MARK: Blocks
 
-  /// The distance of rows and of depths in a panel of rows.
-  private func steps(_ blocking: Blocking) -> (row: String, depth: String) {
-    blocking.layout == .along ? ("\(blocking.rowStride)", "1") : ("1", "CKC_GEMM_ROWS")
-  }
-
-  /// A call that packs a panel of rows or of columns.
-  private func pack(
-    rows: Bool, _ blocking: Blocking, start: String, count: String, to panel: String,
-    runs: String = "0"
-  ) -> String {
-    let operand = rows ? part.rowOperand : part.columnOperand
-    let (memory, base) = operand == .first ? ("a", "ao") : ("b", "bo")
-    let source = prologue(operand)?.source ?? memory
-    let copy =
-      prologue(operand)?.copy
-      ?? "ckc_copy_\(CGemmSource.packName(dtypes.of(operand), dtypes.sum))"
-    let (laneStep, depthStep) = rows ? steps(blocking) : ("1", width)
-    return """
-      ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(base), \(start), \(count),
-        \(rows ? "CKC_GEMM_ROWS" : width), k0, kc, \(panel), \(laneStep), \(depthStep),
-        \(runs));
-
-      """
-  }
-
-  private static let allDepths = "const ckc_runs runs = {1, {0}, {kc}};"
-
-  private var width: String { "CKC_GEMM_COLUMNS(\(sumType))" }
-
   private func body(_ blocking: Blocking) -> String {
     let type = sumType
     let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
@@ -93,14 +66,20 @@ extension CPart {
       text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
     }
     text += "  {\n"
-    text += "    \(type) *const shared = (\(type) *)(void *)scratch"
-    text += ownsAll ? " + ckc_thread() * \(own);\n" : ";\n"
+    if own > 0 {
+      text += "    \(type) *const shared = (\(type) *)(void *)scratch"
+      text += ownsAll ? " + ckc_thread() * \(own);\n" : ";\n"
+    } else {
+      text += "    (void)scratch;\n"
+    }
     if blocking.accumulates {
       text += "    \(type) *const totals = shared + \(blocking.sharedElements);\n"
     }
-    text += "    \(type) *const panel = shared + \(blocking.sharedElements + blocking.sumElements)"
-    text +=
-      isThreaded && !overGroups ? " + ckc_thread() * \(blocking.ownElements);\n" : ";\n"
+    if blocking.ownElements > 0 {
+      text += "    \(type) *const panel = shared"
+      text += " + \(blocking.sharedElements + blocking.sumElements)"
+      text += isThreaded && !overGroups ? " + ckc_thread() * \(blocking.ownElements);\n" : ";\n"
+    }
     if ownsAll { text += "    CKC_OMP(omp for schedule(static))\n" }
     text += "    for (ptrdiff_t g = 0; g < \(part.groupCount); ++g) {\n"
     text += decoded("g", part.groups, "g", indent: "      ")
@@ -118,7 +97,7 @@ extension CPart {
               const ptrdiff_t nc = \(least("\(columns) - n0", "\(blocking.columns)"));
               const ptrdiff_t mc = \(least("\(rows) - m0", "\(blocking.rows)"));
               const ptrdiff_t kc = \(least("\(depth) - k0", "\(blocking.depth)"));
-              const ptrdiff_t strips = (mc + CKC_GEMM_ROWS - 1) / CKC_GEMM_ROWS;
+              const ptrdiff_t strips = \(strips(blocking));
               const ptrdiff_t tiles = (nc + \(width) - 1) / \(width);
 
       """
@@ -153,18 +132,11 @@ extension CPart {
         """
     }
     let (task, from, to) = cut(blocking, into: "tiles")
-    // Where a window leaves the tensor, a panel of rows may be zero at some depths.
-    let skips = part.rowOperand == .first && !part.axes.isEmpty
-    let call = pack(
-      rows: true, blocking, start: "m", count: "rows", to: "panel", runs: skips ? "&runs" : "0")
     text +=
       share + """
                 for (ptrdiff_t task = 0; task < strips * \(blocking.chunks); ++task) {
-                  const ptrdiff_t m = m0 + \(task) * CKC_GEMM_ROWS;
-                  const ptrdiff_t rows = \(least("m0 + mc - m", "CKC_GEMM_ROWS"));
-                  const \(sumType) *const strip = panel;
-                  \(skips ? "ckc_runs runs = {0, {0}, {0}};" : CPart.allDepths)
-                  \(call.indented("          "))
+                  \(rowsOfTask(blocking, task).indented("          "))\
+                  \(ownRows(blocking).indented("          "))
         """
     text +=
       rowHead(indent: "          ") + """
@@ -239,14 +211,10 @@ extension CPart {
       + "\(indent)\(name)_row_places(m, rows, row_at);\n"
   }
 
-  private func least(_ a: String, _ b: String) -> String { "\(a) < \(b) ? \(a) : \(b)" }
-
   /// The sums of one tile, and where they go.
   private func tile(_ blocking: Blocking) -> String {
     let type = sumType
-    let (rowStep, depthStep) = steps(blocking)
-    let call =
-      "ckc_gemm_\(compute)(rows, columns, &runs, strip, \(rowStep), \(depthStep), tile, step,"
+    let call = tileCall(blocking)
     if let epilogue { return tile(blocking, epilogue, call) }
     let (rows, columns) = (part.resultRows, part.resultColumns)
     if dtypes.result == dtypes.sum, part.isInPlaceForSums {
@@ -324,12 +292,5 @@ extension CPart {
     let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
     return "\(indent)\(sumType) sums[\(elements)];\n"
       + "\(indent)\(call) sums, \(width), 0);\n" + "\(finish) sums, \(width), \(rest)"
-  }
-}
-
-extension String {
-  /// The same with an indent after every line break but the last.
-  fileprivate func indented(_ indent: String) -> String {
-    split(separator: "\n").joined(separator: "\n" + indent) + "\n"
   }
 }

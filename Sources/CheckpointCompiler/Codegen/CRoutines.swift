@@ -68,13 +68,13 @@ extension CProgramPrinter {
     return "(\((copies + [text]).joined(separator: ", ")))"
   }
 
-  private func controlSymbol(_ number: Int) -> String {
+  func controlSymbol(_ number: Int) -> String {
     let control = program.controls[number]
     let name = program.routines[control.routines.last!].name
     return "\(control.kind == .loop ? "loop" : "branch")\(number)_\(cIdentifier(name))"
   }
 
-  private func routineSymbol(_ number: Int) -> String {
+  func routineSymbol(_ number: Int) -> String {
     "r\(number)_\(cIdentifier(program.routines[number].name))"
   }
 

@@ -38,8 +38,8 @@ struct CProgramPrinter {
   let program: KernelProgram
   private var members: [CallerGroup: [Member]] = [:]
   /// The member of every argument and of every result; empty for updates.
-  private var argumentMembers: [String] = []
-  private var resultMembers: [String] = []
+  private(set) var argumentMembers: [String] = []
+  private(set) var resultMembers: [String] = []
 
   init(_ program: KernelProgram) {
     self.program = program
@@ -81,9 +81,11 @@ struct CProgramPrinter {
 
   private var name: String { program.name }
 
-  private var signature: String {
+  /// The head of the function, but for its last parenthesis.
+  var signature: String {
     let groups = CallerGroup.allCases.map { "const \(name)_\($0.rawValue) *\($0.rawValue)" }
-    return "int \(name)_step(\n    \(groups.joined(separator: ",\n    ")),\n    void *arena"
+    let text = "int \(name)_step(\n    \(groups.joined(separator: ",\n    ")),\n    void *arena"
+    return program.target.isCUDA ? text + ",\n    cudaStream_t stream" : text
   }
 
   // MARK: Header
@@ -97,7 +99,7 @@ struct CProgramPrinter {
 
       #include <stddef.h>
       #include <stdint.h>
-
+      \(program.target.isCUDA ? "#include <cuda_runtime.h>\n" : "")
       #ifdef __cplusplus
       extern "C" {
       #endif
@@ -119,6 +121,23 @@ struct CProgramPrinter {
       }
       if members.isEmpty { out += "  const void *none;\n" }
       out += "} \(name)_\(group.rawValue);\n\n"
+    }
+    if program.target.isCUDA {
+      return out + """
+        /* Puts one step into a stream and returns without waiting for it. The structs are in the memory
+           of the host; all pointers in them, and the arena, are of the device. Tensors are dense and
+           row-major, aligned to 16 bytes; no two may overlap. Returns 0, or the number of a cudaError_t:
+           that of an invalid value if the arena is missing or a pointer not aligned. Steps on different
+           data may run at the same time. */
+        \(signature));
+
+        #ifdef __cplusplus
+        }
+        #endif
+
+        #endif
+
+        """
     }
     out += """
       /* Runs one step. Tensors are dense and row-major; no two may overlap. Returns 0, or 1 if the
@@ -248,6 +267,7 @@ struct CProgramPrinter {
       "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype)) *CKC_RESTRICT b\(number)"
     }
     switch function.body {
+    case .grid: preconditionFailure("a kernel of a graphics processor in C")
     case .sort(let sort):
       return cFunction(for: sort, name: symbol, parameters: parameters, uses: &uses)
     case .attention(let attention):
@@ -260,7 +280,9 @@ struct CProgramPrinter {
       var printer = CStatements(buffers: function.buffers)
       let lines = printer.print(statements)
       uses.formUnion(printer.uses)
-      var out = "CKC_KERNEL \(symbol)(\n    \(parameters.joined(separator: ",\n    "))) {\n"
+      let scratch = function.body.takesScratch ? ["unsigned char *CKC_RESTRICT scratch"] : []
+      let all = (parameters + scratch).joined(separator: ",\n    ")
+      var out = "CKC_KERNEL \(symbol)(\n    \(all)) {\n"
       // An empty result, or a value that only its shape was read of.
       for number in function.buffers.indices
       where !lines.contains(where: { $0.contains("b\(number)[") }) {
@@ -278,7 +300,7 @@ struct CProgramPrinter {
   private func constantSymbol(_ number: Int) -> String { "c\(number)" }
 
   /// A table as bits, so that every number, infinite or not, keeps its own.
-  private func constant(_ table: ConstantTable, _ number: Int) -> String {
+  func constant(_ table: ConstantTable, _ number: Int) -> String {
     let dtype = table.type.dtype
     let size = dtype.byteCount
     let count = max(1, table.type.elementCount)
@@ -295,7 +317,7 @@ struct CProgramPrinter {
       rows.append("  " + words[start..<min(start + 8, words.count)].joined(separator: ", "))
     }
     return """
-      static const union {
+      \(program.target.isCUDA ? "static __device__ const" : "static const") union {
         uint\(size * 8)_t bits[\(count)];
         \(cStorageType(dtype)) data[\(count)];
       } \(constantSymbol(number)) = {{

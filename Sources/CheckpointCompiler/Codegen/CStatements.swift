@@ -22,6 +22,14 @@ struct CStatements {
     return lines
   }
 
+  /// The lines of statements at a depth of a body that also uses what they define.
+  mutating func lines(of statements: [Statement], depth: Int) -> [String] {
+    lines = []
+    self.depth = depth
+    emit(statements)
+    return lines
+  }
+
   /// The lines of the body of a function that returns whether an expression is not 0.
   mutating func print(_ statements: [Statement], returning result: Expression) -> [String] {
     lines = []
@@ -139,13 +147,12 @@ struct CStatements {
       line("const ptrdiff_t p\(local) = ckc_clamped(\(value), \(range.upperBound));")
     case .defineRow(let row, let dtype, let count, let expression):
       let value = text(expression)
-      // GCC 12 loses what rows of narrower integers hold where it makes 16-bit AVX-512 vectors of
-      // them: they are rows of 32-bit integers.
-      let isNarrow = !dtype.isFloatingPoint && dtype.byteCount < 4
-      narrowRows[row] = isNarrow ? dtype : nil
-      let type = isNarrow ? (dtype.isUnsigned ? "uint32_t" : "int32_t") : cComputeType(dtype)
-      line("\(type) r\(row)[\(count)];")
+      line("\(rowType(row, dtype)) r\(row)[\(count)];")
       line("for (ptrdiff_t i = 0; i < \(count); i++) r\(row)[i] = \(value);")
+    case .defineScratchRow(let row, let dtype, let offset, let index):
+      let type = rowType(row, dtype)
+      let place = index == Index() ? "" : " + (\(text(index)))"
+      line("\(type) *const r\(row) = (\(type) *)(void *)(scratch + \(offset))\(place);")
     case .assignLane(let row, let index, let expression):
       line("r\(row)[\(text(index))] = \(text(expression));")
     case .store(let buffer, let index, let dtype, let expression):
@@ -178,6 +185,14 @@ struct CStatements {
       line(
         "ckc_random_words(b\(key)[0], b\(key)[1], \(stream)u, \(text(start)), \(count), r\(row));")
     }
+  }
+
+  /// The type of the elements of a row. GCC 12 loses what rows of narrower integers hold where it makes
+  /// 16-bit AVX-512 vectors of them: they are rows of 32-bit integers.
+  private mutating func rowType(_ row: Int, _ dtype: DType) -> String {
+    let isNarrow = !dtype.isFloatingPoint && dtype.byteCount < 4
+    narrowRows[row] = isNarrow ? dtype : nil
+    return isNarrow ? (dtype.isUnsigned ? "uint32_t" : "int32_t") : cComputeType(dtype)
   }
 
   private mutating func pragma(_ kind: LoopKind, isVectorized: Bool) {
@@ -260,7 +275,7 @@ extension Statement {
     switch self {
     case .loop, .lanes, .blocks, .part, .defineRow, .randomWords: true
     case .when(_, let body): body.contains { $0.isLoop }
-    case .define, .definePlace, .assignLane, .store: false
+    case .define, .definePlace, .defineScratchRow, .assignLane, .store: false
     }
   }
 }

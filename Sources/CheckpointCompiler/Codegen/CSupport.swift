@@ -31,10 +31,13 @@ enum CSupport {
   /// The definitions of the named functions and of all that they call, in the order of the table.
   ///
   /// - Precondition: All names are in the table.
-  static func source(using names: Set<String>) -> String {
+  static func source(
+    using names: Set<String>, replacing replacements: [SupportFunction] = []
+  ) -> String {
     var needed = names
     var texts: [String] = []
-    for function in functions.reversed() where needed.contains(function.name) {
+    for original in functions.reversed() where needed.contains(original.name) {
+      let function = replacements.first { $0.name == original.name } ?? original
       needed.formUnion(function.calls)
       texts.append(function.text)
     }

@@ -9,8 +9,8 @@
 //             is spread over its lanes before a pass reads it.
 // Parts       Where little is kept outside the columns, the rows are cut into parts
 //             (`PartialReductions.swift`), and blocks are wide, so that a part is read as it lies.
-// Invariants  Blocks, groups and parts follow from shapes and dtypes alone: the order of a sum is
-//             the same for any number of threads.
+// Blocks      Columns, and groups, are cut into blocks whose rows fit in `rowBytesMax`; that changes no
+//             sum.
 
 /// The columns of a reduction.
 struct ReductionColumns {
@@ -19,7 +19,7 @@ struct ReductionColumns {
   /// Columns in a block.
   var width: Int
   /// The parts that the rows are cut into; nil where they are not.
-  var parts: ReductionParts?
+  var parts: LoopParts?
   /// The groups of columns that are combined; nil where each column has a result.
   var groups: LaneGroups?
   /// The variable of the blocks, and the lane of a column in its block.
@@ -49,73 +49,79 @@ struct ReductionColumns {
 extension LoopLowering {
   /// Columns of a block where blocks run on threads.
   private static let columnCount = 64
-  /// Columns of a block where parts of the rows do, and of all groups together.
-  private static let columnsMax = 512
-  /// The length from which on a reduced innermost dimension is reduced by itself.
-  private static let groupSizeMax = 64
-  /// Rows of a part at least.
-  private static let partRowsMin = 8
 
-  mutating func reductionNest() -> [Statement] {
-    let kept = loops.filter { !$0.isReduced }
-    if let groups = laneGroups() {
-      var lanes = loops.last!
-      lanes.extent = groups.count * groups.size
-      return columnNest(lanes, groups: groups, outer: kept.dropLast())
+  mutating func reductionNest(_ order: ReductionOrder) -> [Statement] {
+    let reduced = loops.filter(\.isReduced)
+    switch order.walk {
+    case .rows(let lanes):
+      let kept = loops.filter { !$0.isReduced }
+      let parts = order.parts.map { LoopParts($0, of: reduced[0]) }
+      return nest(
+        kept, onThreads: isParallel() && !kept.isEmpty && parts == nil,
+        rowBody(reduced: reduced, lanes: lanes, parts: parts))
+    case .columns, .groups:
+      // Blocks become narrower until the local arrays fit.
+      var width = ReductionOrder.columnsMax
+      while true {
+        var attempt = self
+        let (statements, next) = attempt.columnNest(order, widthMax: width)
+        if next == 0 || statements.reduce(0, { $0 + $1.rowBytes }) <= LoopLowering.rowBytesMax {
+          self = attempt
+          return statements
+        }
+        width = next
+      }
     }
-    if let columns = loops.last, !columns.isReduced {
-      return columnNest(columns, groups: nil, outer: kept.dropLast())
-    }
-    return nest(
-      kept, onThreads: isParallel() && !kept.isEmpty,
-      rowBody(reduced: loops.filter(\.isReduced), outer: kept))
   }
 
+  /// Reduces in columns, side by side in blocks of at most `widthMax`, where that is possible; also
+  /// returns a width that makes narrower blocks, or 0.
   private mutating func columnNest(
-    _ loop: LoopDimension, groups: LaneGroups?, outer: ArraySlice<LoopDimension>
-  ) -> [Statement] {
-    let reduced = loops.filter { $0.isReduced && $0.variable != loop.variable }
-    let rows = reduced.reduce(1) { $0 * $1.extent }
-    let bytes = max(1, reductions.reduce(0) { $0 + accumulatorDType($1).byteCount })
-    // Blocks as wide as the accumulators of all parts allow, in whole vectors.
-    var wide = LoopLowering.columnsMax
-    let partBytes = ReductionParts.bytesMax / ReductionParts.countMax
-    while wide > LoopLowering.columnCount, wide * bytes > partBytes { wide /= 2 }
-    wide = groups == nil ? min(wide, max(1, loop.extent)) : loop.extent
-    let inParts =
-      outer.reduce(1) { $0 * $1.extent } < ReductionParts.outerMax
-      && reduced[0].extent >= LoopLowering.partRowsMin * ReductionParts.countMax
-      && rows * wide >= ReductionParts.workMin
-    let width =
-      inParts || groups != nil ? wide : min(LoopLowering.columnCount, max(1, loop.extent))
-    let columns = ReductionColumns(
-      loop: loop, width: width,
-      parts: inParts ? ReductionParts(extent: reduced[0].extent, bytes: bytes * width) : nil,
-      groups: groups, block: newVariable(), lane: newVariable())
-    let body = columnBody(columns, reduced: reduced)
-    let onThreads = isParallel() && !inParts
-    let blocks: Statement = .blocks(
-      variable: columns.block, width: width, extent: loop.extent,
-      outer.isEmpty && onThreads && width < loop.extent ? .parallel(collapsed: 1) : .serial, body)
-    return nest(Array(outer), onThreads: onThreads, [blocks])
-  }
-
-  /// The groups of lanes in which the innermost dimensions can be walked; nil where they cannot.
-  private func laneGroups() -> LaneGroups? {
-    guard let inner = loops.last, inner.isReduced, loops.count > 2 else { return nil }
-    let group = loops[loops.count - 2]
-    guard !group.isReduced, inner.extent > 1, inner.extent < LoopLowering.groupSizeMax,
-      group.extent > 0, group.extent * inner.extent <= LoopLowering.columnsMax,
-      loops.dropLast(2).contains(where: \.isReduced)
-    else { return nil }
-    let isWalked = places().allSatisfy { place in
-      let step = place.factor(of: inner.variable)
-      return !place.hides(inner.variable) && !place.hides(group.variable)
-        && (step == 0 || place.factor(of: group.variable) == step * inner.extent)
+    _ order: ReductionOrder, widthMax: Int
+  ) -> (statements: [Statement], narrower: Int) {
+    var outer = loops.filter { !$0.isReduced }
+    var reduced = loops.filter(\.isReduced)
+    let parts = order.parts.map { LoopParts($0, of: reduced[0]) }
+    let bytes = max(1, function.accumulatorBytes(of: reductions))
+    // Parts have accumulators alone as local arrays.
+    var widthMax = widthMax
+    if parts != nil {
+      while widthMax > LoopLowering.columnCount, widthMax * bytes > LoopLowering.rowBytesMax {
+        widthMax /= 2
+      }
     }
-    guard isWalked else { return nil }
-    return LaneGroups(
-      group: group.variable, lane: inner.variable, count: group.extent, size: inner.extent)
+    var loop = outer.removeLast()
+    var groups: LaneGroups?
+    if order.walk == .groups {
+      let lanes = reduced.removeLast()
+      var block = LaneGroups(
+        group: loop.variable, lane: lanes.variable, count: loop.extent, size: lanes.extent,
+        rows: reduced.map(\.variable))
+      while block.count * block.size > widthMax, block.count > 1 {
+        block.count = (1..<block.count).last { block.count % $0 == 0 }!
+      }
+      if block.count < loop.extent {
+        let split = GroupSplit(block: newVariable(), groups: block)
+        outer.append(LoopDimension(variable: split.block, extent: loop.extent / block.count))
+        reader.groupSplit = split
+      }
+      loop = LoopDimension(variable: block.lane, extent: block.count * block.size)
+      groups = block
+    } else if parts == nil {
+      widthMax = min(widthMax, LoopLowering.columnCount)
+    }
+    let columns = ReductionColumns(
+      loop: loop, width: groups == nil ? min(widthMax, max(1, loop.extent)) : loop.extent,
+      parts: parts, groups: groups, block: newVariable(), lane: newVariable())
+    if let parts { _ = takeScratch(bytes: partialBytes(parts, width: columns.width)) }
+    let body = columnBody(columns, reduced: reduced)
+    let onThreads = isParallel() && parts == nil
+    let blocks: Statement = .blocks(
+      variable: columns.block, width: columns.width, extent: loop.extent,
+      outer.isEmpty && onThreads && columns.width < loop.extent
+        ? .parallel(collapsed: 1) : .serial, body)
+    let canNarrow = groups.map { $0.count > 1 } ?? (columns.width > 1)
+    return (nest(outer, onThreads: onThreads, [blocks]), canNarrow ? columns.width / 2 : 0)
   }
 
   private mutating func columnBody(
@@ -153,6 +159,17 @@ extension LoopLowering {
     return statements
   }
 
+  /// A row that one pass leaves to the next: in scratch where threads share it.
+  private mutating func defineRow(
+    _ row: Int, _ dtype: DType, count: Int, _ columns: ReductionColumns
+  ) -> Statement {
+    guard columns.parts != nil else {
+      return .defineRow(row: row, dtype, count: count, .neutral(kind: "or", .i1))
+    }
+    let offset = takeScratch(bytes: count * dtype.rowByteCount)
+    return .defineScratchRow(row: row, dtype, offset: offset, at: Index())
+  }
+
   /// A row with a value of each group at all of its lanes.
   private mutating func spreadRow(
     _ row: Int, _ dtype: DType, _ value: Expression, _ columns: ReductionColumns
@@ -161,7 +178,7 @@ extension LoopLowering {
     let lane = newVariable()
     let place = Index.variable(groups.group) * groups.size + .variable(lane)
     return [
-      .defineRow(row: row, dtype, count: columns.width, .neutral(kind: "or", .i1)),
+      defineRow(row, dtype, count: columns.width, columns),
       columns.kept([
         .loop(
           variable: lane, extent: groups.size, .serial, [.assignLane(row: row, place, value)])
@@ -184,9 +201,7 @@ extension LoopLowering {
       parts, accumulators, width: columns.width, place: columns.place, each: columns.lanes,
       sums: &sums
     ) { start in
-      .part(
-        variable: reduced[0].variable, step: 1, start: start, most: parts.size,
-        total: parts.extent, nest(Array(reduced.dropFirst()), onThreads: false, body))
+      parts.walk(from: start, nest(Array(reduced.dropFirst()), onThreads: false, body))
     }
   }
 
@@ -249,12 +264,13 @@ extension LoopLowering {
       }
       if isReadLater(value, than: values) {
         let row = newRow()
-        rows.append(
-          .defineRow(row: row, dtype, count: columns.keptCount, .neutral(kind: "or", .i1)))
+        rows.append(defineRow(row, dtype, count: columns.keptCount, columns))
         assignments.append(.assignLane(row: row, columns.keptPlace, computed[value]!))
         let element = Expression.lane(row: row, columns.keptPlace)
         reader.rows[value] = element
-        if columns.groups != nil {
+        if columns.groups?.count == 1 {
+          spread[value] = .lane(row: row, Index())
+        } else if columns.groups != nil {
           let wide = newRow()
           spreads += spreadRow(wide, dtype, element, columns)
           spread[value] = .lane(row: wide, columns.place)

@@ -37,16 +37,17 @@ extension Contraction.Part {
 
   /// The form of this part of a contraction.
   func form(_ dtypes: Contraction.DTypes, _ target: Target) -> Form {
-    guard dtypes.result.isFloatingPoint, depthCount > 0 else { return .lanes }
-    let (rows, columns, depth) = (rowCount, columnCount, depthCount)
-    let narrow = min(rows, columns)
-    let area = Double(rows) * Double(columns)
-    if narrow >= 4, depth >= 4, area * Double(depth) > 4096 {
-      return .packed(blocking(dtypes, target))
-    }
-    if isContiguousInDepth, !lanesAreContiguous { return .dots }
-    if lanesAreContiguous || depth < 4 || area * Double(depth) <= 4096 { return .lanes }
-    return .packed(blocking(dtypes, target))
+    if isPacked(dtypes) { return .packed(blocking(dtypes, target)) }
+    guard dtypes.result.isFloatingPoint else { return .lanes }
+    return isContiguousInDepth && !lanesAreContiguous ? .dots : .lanes
+  }
+
+  /// Whether it is computed in tiles.
+  func isPacked(_ dtypes: Contraction.DTypes) -> Bool {
+    guard dtypes.result.isFloatingPoint, depthCount >= 4 else { return false }
+    let (rows, columns) = (rowCount, columnCount)
+    guard Double(rows) * Double(columns) * Double(depthCount) > 4096 else { return false }
+    return min(rows, columns) >= 4 || !(isContiguousInDepth || lanesAreContiguous)
   }
 
   /// Whether both operands are contiguous along the innermost depth, and it is long.

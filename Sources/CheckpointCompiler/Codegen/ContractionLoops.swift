@@ -397,6 +397,6 @@ func merged(_ loops: [Contraction.Loop]) -> [Contraction.Loop] {
   return result
 }
 
-private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   b == 0 ? a : greatestCommonDivisor(b, a % b)
 }

@@ -36,7 +36,8 @@ struct ElementPlaces {
     case .store(let buffer, let index, let dtype, let expression):
       guard let index = placed(index), let expression = placed(expression) else { return nil }
       return .store(buffer: buffer, index, dtype, expression)
-    case .definePlace, .defineRow, .assignLane, .loop, .lanes, .blocks, .part, .when,
+    case .definePlace, .defineRow, .defineScratchRow, .assignLane, .loop, .lanes, .blocks, .part,
+      .when,
       .randomWords:
       return nil
     }

@@ -35,6 +35,8 @@ struct ElementReader {
   var extents: [Int]
   /// Variables that others stand for after loops have been merged.
   var dropped: [Int] = []
+  /// Loops over several dimensions that not every place walks evenly.
+  var flat: [FlatLoop] = []
   /// Definitions of what has been read.
   var statements: [Statement] = []
   /// All places and numbers that were computed, as they were before dropping.
@@ -58,6 +60,8 @@ struct ElementReader {
   var nextRow = 0
   /// The groups whose lanes are walked as one loop; nil where the dimensions are loops of their own.
   var groups: LaneGroups?
+  /// How the groups are cut into blocks; nil where they are not.
+  var groupSplit: GroupSplit?
   /// The rows that hold what is read once for each group, spread over the lanes of all groups.
   private var spreadRows: [Expression: Int] = [:]
   private var spreadLoads: [(row: Int, dtype: DType, value: Expression)] = []
@@ -79,21 +83,26 @@ struct ElementReader {
   /// An index as it stands in the code, after merging.
   mutating func place(_ index: Index) -> Index {
     touched.append(index)
-    let place = dropped.reduce(index) { $0.dropping($1) }
+    var place = dropped.reduce(index) { $0.dropping($1) }
+    for loop in flat { place = loop.place(place) }
     // The lanes of all groups are one loop.
-    guard let groups, place.mentions(groups.lane) else { return place }
-    return place.dropping(groups.group)
+    if let groups, place.mentions(groups.lane) { place = groups.flat.place(place) }
+    return groupSplit?.place(place) ?? place
   }
 
   /// What is at a place; in a walk over the lanes of all groups, the lane of a row where it is the
-  /// same for all lanes of a group.
+  /// same for all lanes of a group and in all rows.
   private mutating func element(
     _ dtype: DType, at index: Index, _ value: (Index) -> Expression
   ) -> Expression {
     let place = place(index)
-    let value = value(place)
-    guard let groups, place.mentions(groups.group) else { return value }
+    guard let groups, place.mentions(groups.group) else { return value(place) }
     let lane = Index.variable(groups.lane)
+    guard !groups.rows.contains(where: { place.mentions($0) }) else {
+      let group = Index(.quotient(lane, groups.size))
+      return value(place.replacing(groups.group, with: group))
+    }
+    let value = value(place)
     if let row = spreadRows[value] { return .lane(row: row, lane) }
     let row = nextRow
     nextRow += 1
@@ -219,8 +228,9 @@ struct ElementReader {
     let element = read(value, at: Array(indices.dropLast()))
     let bits = Expression.apply(
       .bitcastConvert, from: wide, to: wide.bits, [element], direction: nil)
-    let distance = Expression.number(
-      place(indices[indices.count - 1] * (8 * dtype.byteCount)), wide.bits)
+    let distance = self.element(wide.bits, at: indices[indices.count - 1] * (8 * dtype.byteCount)) {
+      .number($0, wide.bits)
+    }
     let shifted = Expression.apply(
       .shiftRightLogical, from: wide.bits, to: wide.bits, [bits, distance], direction: nil)
     let part = Expression.apply(

@@ -80,7 +80,10 @@ struct ElementReductionLowering {
   ) -> [Statement] {
     let (block, lane) = (2 * rank, 2 * rank + 1)
     let column = lanesAreInnermost ? kept.last : nil
-    let width = column.map { min(ElementReductionLowering.laneCount, max(1, $0.extent)) } ?? 1
+    // The rows of all tensors are local arrays.
+    let bytes = tensors.reduce(0) { $0 + $1.dtype.rowByteCount }
+    let most = min(ElementReductionLowering.laneCount, LoopLowering.rowBytesMax / bytes)
+    let width = column.map { max(1, min(most, $0.extent)) } ?? 1
     func lanes(_ body: [Statement]) -> Statement {
       guard let column else { return .loop(variable: lane, extent: 1, .serial, body) }
       return .lanes(

@@ -88,6 +88,25 @@ struct Index: Hashable, Sendable {
     return sum
   }
 
+  /// The index with an index in place of a variable, also inside quotients and remainders.
+  func replacing(_ variable: Int, with other: Index) -> Index {
+    guard mentions(variable) else { return self }
+    var sum = Index(constant)
+    for term in terms {
+      switch term.atom {
+      case .variable(variable): sum = sum + other * term.factor
+      case .quotient(let inner, let divisor):
+        let quotient = Index.Atom.quotient(inner.replacing(variable, with: other), divisor)
+        sum = sum + Index(quotient, times: term.factor)
+      case .remainder(let inner, let divisor):
+        let remainder = Index.Atom.remainder(inner.replacing(variable, with: other), divisor)
+        sum = sum + Index(remainder, times: term.factor)
+      case .variable, .local: sum = sum + Index(term.atom, times: term.factor)
+      }
+    }
+    return sum
+  }
+
   static func + (a: Index, b: Index) -> Index {
     var sum = a
     sum.constant += b.constant

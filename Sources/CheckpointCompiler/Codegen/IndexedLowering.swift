@@ -62,7 +62,8 @@ extension MovementLowering {
     let buffer = operandBuffers[0]
     // The slice is walked inside the loops over the vectors.
     let slices = dims.offsetDims.map { LoopDimension(variable: all[$0], extent: type.shape[$0]) }
-    let (loops, dropped) = mergedDimensions(slices, walkedBy: [from, to])
+    let merged = MergedDimensions(slices, walkedBy: [from, to])
+    let (loops, dropped) = (merged.loops, merged.dropped)
     func finish(_ index: Index) -> Index { dropped.reduce(index) { $0.dropping($1) } }
     let inner = nest(
       loops, onThreads: false,
@@ -139,7 +140,8 @@ extension MovementLowering {
     let windows = dims.updateWindowDims.map {
       LoopDimension(variable: all[$0], extent: updates.shape[$0])
     }
-    let (loops, dropped) = mergedDimensions(windows, walkedBy: [from, to])
+    let merged = MergedDimensions(windows, walkedBy: [from, to])
+    let (loops, dropped) = (merged.loops, merged.dropped)
     func finish(_ index: Index) -> Index { dropped.reduce(index) { $0.dropping($1) } }
     let inner = nest(loops, onThreads: false, combination(at: finish(to), with: finish(from)))
     // Updates of the same place follow each other in order, on one thread. Vectors that stand apart

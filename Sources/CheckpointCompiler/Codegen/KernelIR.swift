@@ -67,6 +67,9 @@ enum Statement: Hashable, Sendable {
   case definePlace(local: Int, Expression, clampedTo: ClosedRange<Int>?)
   /// A local array of `count` elements, all the same at first.
   case defineRow(row: Int, DType, count: Int, Expression)
+  /// A row in the scratch of the kernel, `at` elements after the byte `offset`: it holds what was
+  /// assigned to it there before.
+  case defineScratchRow(row: Int, DType, offset: Int, at: Index)
   /// A new value of an element of a row.
   case assignLane(row: Int, Index, Expression)
   /// A new element of a buffer.
@@ -87,6 +90,36 @@ enum Statement: Hashable, Sendable {
   /// begins at the variable `block` has lanes.
   case randomWords(
     row: Int, key: Int, stream: Int, start: Index, block: Int, most: Int, total: Int)
+}
+
+extension Statement {
+  /// Whether it uses scratch of the kernel.
+  var takesScratch: Bool {
+    switch self {
+    case .defineScratchRow: true
+    case .loop(_, _, _, let body), .lanes(_, _, _, _, _, let body), .blocks(_, _, _, _, let body),
+      .part(_, _, _, _, _, let body), .when(_, let body):
+      body.contains { $0.takesScratch }
+    case .define, .definePlace, .defineRow, .assignLane, .store, .randomWords: false
+    }
+  }
+
+  /// Bytes of the local arrays that it defines.
+  var rowBytes: Int {
+    switch self {
+    case .defineRow(_, let dtype, let count, _): count > 1 ? count * dtype.rowByteCount : 0
+    case .randomWords(_, _, _, _, _, let most, _): most * DType.ui32.byteCount
+    case .loop(_, _, _, let body), .lanes(_, _, _, _, _, let body), .blocks(_, _, _, _, let body),
+      .part(_, _, _, _, _, let body), .when(_, let body):
+      body.reduce(0) { $0 + $1.rowBytes }
+    case .define, .definePlace, .defineScratchRow, .assignLane, .store: 0
+    }
+  }
+}
+
+extension DType {
+  /// Bytes of an element of a row: narrower ones are computed in 4.
+  var rowByteCount: Int { max(4, byteCount) }
 }
 
 /// A buffer that a kernel reads or writes.
@@ -110,12 +143,15 @@ enum KernelBody: Hashable, Sendable {
   case sort(SortKernel)
   /// Attention, or its gradients.
   case attention(AttentionKernel)
+  /// Loops spread over the threads of a graphics processor.
+  case grid(GridKernel)
 
   /// Whether its function has scratch as its last parameter.
   var takesScratch: Bool {
     switch self {
-    case .loops: false
+    case .loops(let statements): statements.contains { $0.takesScratch }
     case .contraction, .sort, .attention: true
+    case .grid(let kernel): kernel.scratchBytes > 0
     }
   }
 }
@@ -193,6 +229,8 @@ struct ControlFunction: Hashable, Sendable {
   var routines: [Int]
   /// Its parameters.
   var buffers: [KernelBuffer]
+  /// How often a loop runs, where that has to be known before it does.
+  var trips: Int?
 }
 
 /// A constant with an element for each place, as static data.

@@ -16,6 +16,7 @@ struct KernelText {
     }
     switch kernel.body {
     case .loops(let statements): print(statements, depth: 0)
+    case .grid(let grid): print(grid)
     case .contraction(let contraction): print(contraction, target)
     case .attention(let attention):
       let dims = attention.dims
@@ -29,6 +30,25 @@ struct KernelText {
       lines.append(
         "sort \(sort.extent) elements \(sort.step) apart, \(sort.count) in all; "
           + "runs of \(SortKernel.runLength) by insertion, then merged; \(sort.threads) threads")
+    }
+  }
+
+  private mutating func print(_ grid: GridKernel) {
+    if grid.scratchBytes > 0 { lines.append("scratch: \(grid.scratchBytes) bytes") }
+    for launch in grid.launches {
+      switch launch {
+      case .map(let map):
+        lines.append("a thread for each of \(map.dims.map(\.extent))")
+        print(map.body, depth: 1)
+      case .reduction(let reduction):
+        lines.append(
+          "blocks of \(reduction.shape.columns) sums × \(reduction.shape.walkers) threads, "
+            + "\(reduction.shape.parts) parts")
+        for stage in reduction.stages {
+          add(stage.title, 1)
+          print(stage.statements, depth: 2)
+        }
+      }
     }
   }
 
@@ -57,6 +77,10 @@ struct KernelText {
       }
       for axis in part.axes {
         add("window from \(axis.start) over \(axis.extent), stride \(axis.stride)", 1)
+      }
+      if target.isCUDA {
+        add("\(CUDAContractionForm(part))", 1)
+        continue
       }
       switch part.form(types, target) {
       case .lanes: add("lanes along the result, sums outside", 1)
@@ -97,6 +121,8 @@ struct KernelText {
       add("v\(local): place = \(text(value))\(clamped)", depth)
     case .defineRow(let row, let dtype, let count, let value):
       add("r\(row): \(dtype.name)[\(count)] = \(text(value))", depth)
+    case .defineScratchRow(let row, let dtype, let offset, let index):
+      add("r\(row): \(dtype.name)[] at \(text(index)) of scratch + \(offset)", depth)
     case .assignLane(let row, let index, let value):
       add("r\(row)[\(text(index))] = \(text(value))", depth)
     case .store(let buffer, let index, _, let value):

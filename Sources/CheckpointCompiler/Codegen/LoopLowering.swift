@@ -6,16 +6,26 @@
 //             pass over the reduced dimensions, and cheap values in between are computed again
 //             (`LoopPasses`). A result is written in the last pass that computes it.
 // Reductions  Along the innermost dimension in lanes (`RowReductions.swift`), else in columns side by
-//             side (`ColumnReductions.swift`). Both orders depend on the shape alone.
+//             side (`ColumnReductions.swift`), in the order that the shape says (`ReductionOrder.swift`).
 // Merging     Neighbouring dimensions that every place walks through as one become one loop.
+// Rows        What a thread adds up stands in local arrays of `rowBytesMax` at most; partial results
+//             are in scratch of the arena.
 // Checked by  The interpreter, in tests over random programs.
 
 /// Lowers the ops of one loop kernel.
 struct LoopLowering {
-  /// Words of a random stream that are made at a time.
+  /// Words of random streams that are made at a time: of one, of all, and of one at least.
   private static let randomBlock = 256
+  private static let randomWordsMax = 1024
+  private static let randomBlockMin = 64
   /// Element operations from which on threads are worth their start.
   static let parallelWork = 40_000
+  /// The bytes of the local arrays of a kernel of loops at most, and of one accumulator of each of its
+  /// reductions.
+  static let rowBytesMax = 4096
+  static let accumulatorBytesMax = 48
+  /// The most random ops of one kernel.
+  static let randomsMax = randomWordsMax / randomBlockMin
 
   let function: Function
   let ops: [OpID]
@@ -28,6 +38,10 @@ struct LoopLowering {
   private var nextVariable: Int
   /// Loop variables that stand for themselves, with the extents they have after merging.
   var loops: [LoopDimension] = []
+  /// The order of the reductions; nil where nothing is reduced.
+  let order: ReductionOrder?
+  /// Bytes of scratch that the statements take.
+  var scratchBytes = 0
 
   /// - Parameters:
   ///   - function: The function that the kernel is part of.
@@ -42,6 +56,7 @@ struct LoopLowering {
     self.ops = ops
     self.outputs = outputs
     frame = LoopLowering.frame(of: ops, outputs: outputs.map(\.value), in: function)
+    order = frame.reduced.isEmpty ? nil : ReductionOrder(frame)
     passes = LoopPasses(function, ops: ops, outputs: outputs.map(\.value))
     rank = frame.domain.count
     nextVariable = rank
@@ -71,7 +86,7 @@ struct LoopLowering {
   /// The statements of the kernel.
   mutating func run() -> [Statement] {
     mergeDimensions()
-    return frame.reduced.isEmpty ? mapNest() : reductionNest()
+    return order.map { reductionNest($0) } ?? mapNest()
   }
 
   // MARK: Analysis
@@ -104,6 +119,14 @@ struct LoopLowering {
         return "it yields \(function.type(of: output.value)) from loops over \(frame.domain)"
       }
     }
+    let bytes = function.accumulatorBytes(of: reductions)
+    guard bytes <= LoopLowering.accumulatorBytesMax else {
+      return "its reductions have accumulators of \(bytes) bytes, not at most "
+        + "\(LoopLowering.accumulatorBytesMax)"
+    }
+    guard ops.count(where: { function.ops[$0].opcode == .random }) <= LoopLowering.randomsMax else {
+      return "it makes more than \(LoopLowering.randomsMax) random tensors"
+    }
     let trial = trial()
     guard !trial.isTooLarge else {
       return "it reads its values at more than \(ElementReader.readsMax) places"
@@ -115,12 +138,15 @@ struct LoopLowering {
   }
 
   /// Reads everything once to see all places, and finds the dimensions that can be one loop.
-  private mutating func mergeDimensions() {
+  mutating func mergeDimensions() {
     let dims = (0..<rank).map {
       LoopDimension(
         variable: $0, extent: frame.domain[$0], isReduced: frame.reduced.contains($0))
     }
-    (loops, reader.dropped) = mergedDimensions(dims, walkedBy: trial().touched)
+    let merged = MergedDimensions(dims, walkedBy: trial().touched, order: order)
+    loops = merged.loops
+    reader.dropped = merged.dropped
+    reader.flat = merged.flat
   }
 
   /// A reader that has read all that the kernel reads.
@@ -141,18 +167,13 @@ struct LoopLowering {
     return trial
   }
 
-  /// All places that the kernel reads and writes, after merging.
-  func places() -> [Index] {
-    trial().touched.map { place in reader.dropped.reduce(place) { $0.dropping($1) } }
-  }
-
   func isParallel(_ factor: Int = 1) -> Bool {
     frame.domain.reduce(factor, *) * max(1, ops.count) >= LoopLowering.parallelWork
   }
 
   // MARK: Without reductions
 
-  private mutating func storeOutputs() -> [Statement] {
+  mutating func storeOutputs() -> [Statement] {
     reader.startLoop()
     var stores: [Statement] = []
     for output in outputs {
@@ -174,6 +195,9 @@ struct LoopLowering {
 
   /// A map whose innermost loop runs in blocks for which random words are made first.
   private mutating func randomNest() -> [Statement] {
+    let randoms = ops.count { function.ops[$0].opcode == .random }
+    var most = LoopLowering.randomBlock
+    while most * randoms > LoopLowering.randomWordsMax { most /= 2 }
     let loop = loops.last ?? LoopDimension(variable: newVariable(), extent: 1, isReduced: false)
     let block = newVariable()
     let lane = newVariable()
@@ -184,8 +208,8 @@ struct LoopLowering {
       body.append(
         .randomWords(
           row: row, key: keyBuffers[op]!, stream: function.ops[op].attributes.int(.stream) ?? 0,
-          start: first.dropping(loop.variable) + .variable(block), block: block,
-          most: LoopLowering.randomBlock, total: loop.extent))
+          start: first.dropping(loop.variable) + .variable(block), block: block, most: most,
+          total: loop.extent))
       reader.randomWords[op] = .lane(row: row, .variable(lane))
     }
     let inner = storeOutputs()
@@ -195,7 +219,7 @@ struct LoopLowering {
         total: loop.extent, inner))
     let outer = Array(loops.dropLast())
     let blocks: Statement = .blocks(
-      variable: block, width: LoopLowering.randomBlock, extent: loop.extent,
+      variable: block, width: most, extent: loop.extent,
       outer.isEmpty && isParallel(20) ? .parallel(collapsed: 1) : .serial, body)
     return nest(outer, onThreads: isParallel(20), [blocks])
   }
@@ -203,6 +227,12 @@ struct LoopLowering {
   mutating func newVariable() -> Int {
     nextVariable += 1
     return nextVariable - 1
+  }
+
+  /// Adds a part of the scratch, aligned to a line of a cache, and returns where it begins.
+  mutating func takeScratch(bytes: Int) -> Int {
+    defer { scratchBytes += alignedBytes(bytes) }
+    return scratchBytes
   }
 
   mutating func newRow() -> Int {

@@ -10,11 +10,15 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
     // One runs after the other.
     return function.routines(of: op).map(\.storage.arenaBytes).max() ?? 0
   }
+  if target.isCUDA { return cudaScratchBytes(of: op, in: function, target: target) }
   if function.ops[op].opcode == .sort {
     return SortKernel(op, of: function, operands: [], results: [], target: target).scratchBytes
   }
   if let attention = function.attention(of: op, target: target) { return attention.scratchBytes }
-  return function.contraction(of: op).map { scratchBytes(for: $0, target: target) } ?? 0
+  if let contraction = function.contraction(of: op) {
+    return scratchBytes(for: contraction, target: target)
+  }
+  return function.scratchBytes(ofLoops: op)
 }
 
 extension Function {
@@ -50,8 +54,21 @@ extension Function {
       return OverwriteProof.holds(for: statements, operand: read, result: written)
     case .contraction(let contraction):
       return OverwriteProof.holds(for: contraction, operand: read, result: written)
-    case .sort, .attention: return false
+    case .sort, .attention, .grid: return false
     }
+  }
+
+  /// Scratch for the partial results of a kernel of loops.
+  fileprivate func scratchBytes(ofLoops op: OpID) -> Int {
+    guard [.fusion, .reduce].contains(ops[op].opcode) else { return 0 }
+    let parts = FusionParts(self, op)
+    var buffers: [ValueID: Int] = [:]
+    for value in parts.read + parts.outputs { buffers[value] = buffers.count }
+    var lowering = LoopLowering(
+      self, ops: parts.ops, outputs: parts.outputs.map { ($0, buffers[$0]!) }, buffers: buffers)
+    guard lowering.order?.parts != nil else { return 0 }
+    _ = lowering.run()
+    return lowering.scratchBytes
   }
 
   /// The sum of products that a kernel is, with what it does with the sums; nil where it is none.
@@ -136,7 +153,7 @@ struct KernelLowering {
     let function = function
     let op = kernel.op
     let operands = function.operands(of: op)
-    let body: KernelBody
+    var body: KernelBody
     switch function.ops[op].opcode {
     case .dotGeneral, .convolution:
       addFactors(operands)
@@ -182,9 +199,21 @@ struct KernelLowering {
             sourceBuffer: reads[1], resultBuffer: write))
       }
     case .fusion where function.contractionOp(of: op) != nil: body = .contraction(fused())
-    default: body = .loops(loops())
+    default: body = target.isCUDA ? .grid(grid()) : .loops(loops())
+    }
+    if target.isCUDA, case .loops(let statements) = body {
+      body = .grid(GridKernel(statements, independent: independentVariables(of: op)))
     }
     return KernelFunction(label: function.kernelLabel(op), buffers: buffers, body: body)
+  }
+
+  /// The variables that windows of a `select_and_scatter` do not slide along, whose iterations never
+  /// meet; none of other ops.
+  private func independentVariables(of op: OpID) -> Set<Int> {
+    let opcode = function.ops[op].opcode
+    guard opcode == .selectAndScatter || opcode == .selectAndScatterWith else { return [] }
+    let rank = function.type(of: function.operands(of: op).first!).rank
+    return WindowLowering.independentVariables(function.ops[op].attributes, rank: rank)
   }
 
   /// The buffers of the operands and of the results of an op that is lowered by itself.
@@ -233,6 +262,17 @@ struct KernelLowering {
 
   /// A fusion, or a single op that can stand in one.
   private mutating func loops() -> [Statement] {
+    var lowering = loopLowering()
+    return lowering.run()
+  }
+
+  /// The same for a graphics processor.
+  private mutating func grid() -> GridKernel {
+    var lowering = loopLowering()
+    return lowering.grid()
+  }
+
+  private mutating func loopLowering() -> LoopLowering {
     let parts = FusionParts(function, kernel.op)
     var reads: [ValueID: Int] = [:]
     for value in parts.read { reads[value] = buffer(value, isRead: true, isWritten: false) }
@@ -240,7 +280,6 @@ struct KernelLowering {
     for (value, result) in zip(parts.outputs, kernel.writes) {
       outputs.append((value, buffer(result, isRead: false, isWritten: true)))
     }
-    var lowering = LoopLowering(function, ops: parts.ops, outputs: outputs, buffers: reads)
-    return lowering.run()
+    return LoopLowering(function, ops: parts.ops, outputs: outputs, buffers: reads)
   }
 }

@@ -46,7 +46,8 @@ struct MovementLowering {
     _ store: (_ finish: (Index) -> Index) -> Expression
   ) -> [Statement] {
     let dims = zip(variables, shape).map { LoopDimension(variable: $0, extent: $1) }
-    let (loops, dropped) = mergedDimensions(dims, walkedBy: touched + [place])
+    let merged = MergedDimensions(dims, walkedBy: touched + [place])
+    let (loops, dropped) = (merged.loops, merged.dropped)
     func finish(_ index: Index) -> Index { dropped.reduce(index) { $0.dropping($1) } }
     return nest(
       loops, onThreads: onThreads, isInnermost: true,

@@ -88,6 +88,7 @@ struct OverwriteProof {
       case .define(_, _, let expression), .definePlace(_, let expression, _),
         .defineRow(_, _, _, let expression), .assignLane(_, _, let expression):
         visit(expression)
+      case .defineScratchRow: break
       case .store(let buffer, let index, _, let expression):
         visit(expression)
         if buffer == result {

@@ -36,15 +36,20 @@ struct PackedSide: Sendable, Hashable {
   ///   - part: A part of a contraction.
   ///   - operand: One of its operands.
   init(_ part: Contraction.Part, _ operand: Contraction.Operand) {
-    let depths = part.seen(part.depth, by: operand)
-    let apart = PackedSide(part, operand, depths, unit: 1)
+    let apart = PackedSide(apart: part, operand)
     guard let taps = apart.tapsWithChannels else {
       self = apart
       return
     }
-    let channels = depths.last!.extent
-    let joined = PackedSide(part, operand, Array(depths.dropLast(2)) + [taps], unit: channels)
+    let channels = apart.depths.last!.extent
+    let joined = PackedSide(
+      part, operand, Array(apart.depths.dropLast(2)) + [taps], unit: channels)
     self = joined.joinsDepths ? joined : apart
+  }
+
+  /// The same with taps and channels apart.
+  init(apart part: Contraction.Part, _ operand: Contraction.Operand) {
+    self.init(part, operand, part.seen(part.depth, by: operand), unit: 1)
   }
 
   private init(

@@ -2,10 +2,10 @@
 //
 // Problem     A batch normalization or the gradient of a bias leaves few values, each a sum over all
 //             rows: without parts, such a kernel runs on one thread.
-// Method      The walk is cut into parts of equal length. Each adds up in accumulators of its own,
-//             which are then combined in the order of the parts.
-// Invariants  The parts follow from shapes and dtypes alone, so that the order of a sum is the same
-//             for any number of threads. The accumulators of all parts fit in `bytesMax`.
+// Method      The walk is cut into parts (`ReductionOrder.Parts`). Each adds up in accumulators of its
+//             own and leaves them in scratch, where they are then combined in the order of the parts.
+// Invariants  The order of a sum is that of its shape, for any number of threads. A part writes lines
+//             of a cache that no other part writes.
 
 /// The row in which a reduction adds up.
 struct Accumulator {
@@ -26,34 +26,47 @@ struct Accumulator {
   }
 }
 
-/// How a walk over a number of steps is cut.
-struct ReductionParts {
-  /// Parts at most, and the bytes of all their accumulators.
-  static let countMax = 16
-  static let bytesMax = 65_536
-  /// Kept values outside the walk from which on they run on threads instead.
-  static let outerMax = 8
-  /// Elements from which on a walk over them is cut.
-  static let workMin = 65_536
-
-  /// The steps of the walk, of a part, and the number of parts.
-  let extent: Int
+/// The parts of a loop.
+struct LoopParts {
+  /// The loop that is cut, and its steps in a part.
+  let loop: LoopDimension
   let size: Int
   let count: Int
 
-  /// Parts of a multiple of `step` whose accumulators take `bytes` in each.
-  init(extent: Int, step: Int = 1, bytes: Int) {
-    let most = max(2, min(ReductionParts.countMax, ReductionParts.bytesMax / max(1, bytes)))
-    let steps = (extent + step - 1) / step
-    let size = (steps + most - 1) / most * step
-    self.extent = extent
-    self.size = size
-    count = (extent + size - 1) / size
+  /// The parts of the loop that walks the dimensions that are cut, and maybe more.
+  init(_ parts: ReductionOrder.Parts, of loop: LoopDimension) {
+    self.loop = loop
+    size = parts.size * (loop.extent / parts.extent)
+    count = parts.count
+  }
+
+  /// A walk over the part that starts where a variable says.
+  func walk(
+    from start: Int, variable: Int? = nil, step: Int = 1, _ body: [Statement]
+  ) -> Statement {
+    .part(
+      variable: variable ?? loop.variable, step: step, start: start, most: size,
+      total: loop.extent, body)
+  }
+
+  /// The elements between the accumulators of two parts.
+  func stride(_ width: Int, _ dtype: DType) -> Int {
+    alignedBytes(width * dtype.rowByteCount) / dtype.rowByteCount
   }
 }
 
 extension LoopLowering {
-  /// A pass over all parts of a walk.
+  /// Bytes of scratch that the accumulators of all parts take in one pass.
+  func partialBytes(_ parts: LoopParts, width: Int) -> Int {
+    (0...passCount).map { pass in
+      reductions(inPass: pass).reduce(0) { bytes, op in
+        let dtype = accumulatorDType(op)
+        return bytes + parts.count * parts.stride(width, dtype) * dtype.rowByteCount
+      }
+    }.max() ?? 0
+  }
+
+  /// A pass over all parts of a walk. Its partial results begin at the start of the scratch.
   ///
   /// - Parameters:
   ///   - parts: The parts.
@@ -65,40 +78,43 @@ extension LoopLowering {
   ///   - walk: The walk over the part that starts where a variable says.
   /// - Returns: The statements of the pass.
   mutating func overParts(
-    _ parts: ReductionParts, _ accumulators: [Accumulator], width: Int, place: Index,
+    _ parts: LoopParts, _ accumulators: [Accumulator], width: Int, place: Index,
     each: ([Statement]) -> Statement, sums: inout [OpID: Int],
     walk: (_ start: Int) -> Statement
   ) -> [Statement] {
     let (part, start) = (newVariable(), newVariable())
-    var before: [Statement] = []
     var inPart = accumulators.map { $0.defined(count: width) }
+    var partials: [Statement] = []
     var saved: [Statement] = []
     var after: [Statement] = []
     var combined: [Statement] = []
+    var offset = 0
     for sum in accumulators {
-      let partials = newRow()
+      let partial = newRow()
       let total = Accumulator(op: sum.op, row: newRow(), kind: sum.kind, dtype: sum.dtype)
-      let here = Index(.quotient(.variable(start), parts.size)) * width + place
-      let there = Index.variable(part) * width + place
-      before.append(
-        .defineRow(
-          row: partials, sum.dtype, count: parts.count * width, .neutral(kind: "or", .i1)))
-      saved.append(.assignLane(row: partials, here, .lane(row: sum.row, place)))
-      after.append(total.defined(count: width))
-      combined.append(total.adding(.lane(row: partials, there), at: place))
+      let stride = parts.stride(width, sum.dtype)
+      let number = Index(.quotient(.variable(start), parts.size))
+      partials.append(
+        .defineScratchRow(row: partial, sum.dtype, offset: offset, at: number * stride))
+      saved.append(.assignLane(row: partial, place, .lane(row: sum.row, place)))
+      // The first part is where all others are combined into.
+      after.append(.defineScratchRow(row: total.row, sum.dtype, offset: offset, at: Index()))
+      let next = (Index.variable(part) + 1) * stride + place
+      combined.append(total.adding(.lane(row: total.row, next), at: place))
       sums[sum.op] = total.row
+      offset += parts.count * stride * sum.dtype.rowByteCount
     }
     inPart.append(walk(start))
-    if !saved.isEmpty { inPart.append(each(saved)) }
-    var statements = before
-    statements.append(
+    if !saved.isEmpty { inPart += partials + [each(saved)] }
+    var statements: [Statement] = [
       .blocks(
-        variable: start, width: parts.size, extent: parts.extent, .parallel(collapsed: 1),
-        inPart))
+        variable: start, width: parts.size, extent: parts.loop.extent, .parallel(collapsed: 1),
+        inPart)
+    ]
     if !combined.isEmpty {
       statements += after
       statements.append(
-        .loop(variable: part, extent: parts.count, .serial, [each(combined)]))
+        .loop(variable: part, extent: parts.count - 1, .serial, [each(combined)]))
     }
     return statements
   }

@@ -139,7 +139,8 @@ private struct ProgramLowering {
       }
       call.buffers = results + operands.dropFirst(results.count)
       control = ControlFunction(
-        kind: .loop, routines: called, buffers: routines[called[1]].arguments)
+        kind: .loop, routines: called, buffers: routines[called[1]].arguments,
+        trips: target.isCUDA ? function.tripCount(of: kernel.op) : nil)
     } else {
       call.buffers = operands + results
       let index = KernelBuffer(dtype: .i32, isRead: true, isWritten: false)

@@ -1,15 +1,12 @@
 // Reductions of a loop kernel: its passes, and those along the innermost dimension.
 //
 // Lanes       A row is reduced in lanes that are combined in a tree: element i in lane i modulo their
-//             number, which the length of the row decides. Many lanes hide how long an addition
-//             takes, and give C compilers whole vectors where narrow dtypes stand beside f32.
+//             number (`ReductionOrder`). Many lanes hide how long an addition takes, and give C
+//             compilers whole vectors where narrow dtypes stand beside f32.
 
 extension LoopLowering {
   /// The accumulator of a reduction: the dtype it computes in.
-  func accumulatorDType(_ op: OpID) -> DType {
-    let dtype = function.type(of: function.result(of: op)).dtype
-    return dtype == .bf16 || dtype == .f16 ? .f32 : dtype
-  }
+  func accumulatorDType(_ op: OpID) -> DType { function.accumulatorDType(op) }
 
   func kind(_ op: OpID) -> String { function.ops[op].attributes.symbol(.kind)! }
 
@@ -51,21 +48,12 @@ extension LoopLowering {
     return stores
   }
 
-  /// The lanes of a reduction along a row: whole vectors where the row has many, else one.
-  private func laneCount(_ extent: Int) -> Int {
-    for lanes in [64, 32, 16] where extent % lanes == 0 && extent >= 2 * lanes { return lanes }
-    return extent >= 512 ? 64 : extent >= 32 ? 16 : 1
-  }
-
-  mutating func rowBody(reduced: [LoopDimension], outer: [LoopDimension]) -> [Statement] {
+  /// The passes of one row of kept values; in parts, they use scratch.
+  mutating func rowBody(
+    reduced: [LoopDimension], lanes: Int, parts: LoopParts?
+  ) -> [Statement] {
     let inner = reduced.last!
-    let lanes = laneCount(inner.extent)
-    let bytes = reductions.reduce(0) { $0 + accumulatorDType($1).byteCount }
-    let inParts =
-      reduced.count == 1 && inner.extent >= ReductionParts.workMin
-      && outer.reduce(1) { $0 * $1.extent } < ReductionParts.outerMax
-    let parts =
-      inParts ? ReductionParts(extent: inner.extent, step: lanes, bytes: bytes * lanes) : nil
+    if let parts { _ = takeScratch(bytes: partialBytes(parts, width: lanes)) }
     var statements: [Statement] = keptStatements(level: 0)
     for pass in 0...passCount {
       let reductions = reductions(inPass: pass)
@@ -88,25 +76,32 @@ extension LoopLowering {
       let vector: Statement = .lanes(
         variable: inner.variable, lane: lane, block: block, most: lanes, total: inner.extent,
         body)
+      let variable = usesLanes ? block : inner.variable
+      let step = usesLanes ? lanes : 1
+      let loopBody = usesLanes ? [vector] : body
+      func innermost() -> Statement {
+        usesLanes
+          ? .blocks(variable: block, width: lanes, extent: inner.extent, .serial, loopBody)
+          : .loop(variable: inner.variable, extent: inner.extent, .serial, loopBody)
+      }
       var sums: [OpID: Int] = [:]
       if let parts {
         statements += overParts(
           parts, accumulators, width: lanes, place: place,
           each: { .loop(variable: lane, extent: lanes, .independent, $0) }, sums: &sums
         ) { start in
-          .part(
-            variable: usesLanes ? block : inner.variable, step: usesLanes ? lanes : 1,
-            start: start, most: parts.size, total: parts.extent, usesLanes ? [vector] : body)
+          guard reduced.count > 1 else {
+            return parts.walk(from: start, variable: variable, step: step, loopBody)
+          }
+          return parts.walk(
+            from: start,
+            nest(Array(reduced[1..<reduced.count - 1]), onThreads: false, [innermost()])
+          )
         }
       } else {
         for sum in accumulators { sums[sum.op] = sum.row }
         statements += accumulators.map { $0.defined(count: lanes) }
-        let innermost: Statement =
-          usesLanes
-          ? .blocks(
-            variable: block, width: lanes, extent: inner.extent, .serial, [vector])
-          : .loop(variable: inner.variable, extent: inner.extent, .serial, body)
-        statements += nest(Array(reduced.dropLast()), onThreads: false, [innermost])
+        statements += nest(Array(reduced.dropLast()), onThreads: false, [innermost()])
       }
       reader.startLoop()
       for op in reductions {
@@ -167,5 +162,20 @@ extension LoopLowering {
       }
     }
     return reader.statements + stores
+  }
+}
+
+extension Function {
+  /// The dtype that a reduction computes in.
+  func accumulatorDType(_ op: OpID) -> DType {
+    let dtype = type(of: result(of: op)).dtype
+    return dtype == .bf16 || dtype == .f16 ? .f32 : dtype
+  }
+
+  /// The bytes of one accumulator of each reduction among some ops.
+  func accumulatorBytes(of ops: [OpID]) -> Int {
+    ops.reduce(0) {
+      self.ops[$1].opcode == .reduce ? $0 + accumulatorDType($1).rowByteCount : $0
+    }
   }
 }

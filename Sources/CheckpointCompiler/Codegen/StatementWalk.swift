@@ -64,6 +64,9 @@ private func swept(_ statements: [Statement], _ used: inout Set<Int>) -> [Statem
     case .defineRow(_, _, _, let expression):
       use(expression, &used)
       kept.append(statement)
+    case .defineScratchRow(_, _, _, let index):
+      use(index, &used)
+      kept.append(statement)
     case .assignLane(_, let index, let expression), .store(_, let index, _, let expression):
       use(index, &used)
       use(expression, &used)

@@ -189,6 +189,15 @@ struct WindowLowering {
       loops((planes + slid).sorted()), onThreads: isWorthThreads, blocks(body))
   }
 
+  /// The variables of `scatter` whose iterations never meet: those of dimensions that the window does
+  /// not slide over, and that of the blocks of the innermost one.
+  static func independentVariables(_ attributes: Attributes, rank: Int) -> Set<Int> {
+    let window = PoolingWindow(attributes, rank: rank)
+    var still = Set((0..<rank).filter { window.isStill($0) })
+    if still.contains(rank - 1) { still.insert(2 * rank) }
+    return still
+  }
+
   /// What `select_and_scatter` does with elements.
   struct Selection {
     /// What every place holds at first.

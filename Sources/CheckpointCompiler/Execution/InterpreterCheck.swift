@@ -38,7 +38,8 @@ package struct InterpreterCheck: Sendable {
     }
   }
 
-  private var operations: Double {
+  /// The number of arithmetic operations of a function.
+  package static func operations(of function: Function) -> Double {
     function.opsInOrder.reduce(0) { sum, op in
       guard function.ops[op].opcode.definition.category != .structure,
         let result = function.results(of: op).first
@@ -54,7 +55,7 @@ package struct InterpreterCheck: Sendable {
   /// - Returns: What was found.
   /// - Throws: What the interpreter refuses.
   package func run(_ step: CompiledStep) throws(InterpreterError) -> Outcome {
-    let operations = operations
+    let operations = InterpreterCheck.operations(of: function)
     guard operations <= InterpreterCheck.operationsMax else {
       return .tooLarge(operations: operations)
     }
@@ -74,7 +75,7 @@ package struct InterpreterCheck: Sendable {
 
   /// The largest difference of elements over the largest magnitude; infinite where one is a number and
   /// the other is not, or where integers differ.
-  private static func difference(_ a: Tensor, _ b: Tensor) -> Double {
+  package static func difference(_ a: Tensor, _ b: Tensor) -> Double {
     guard a.type.dtype.isFloatingPoint else { return a == b ? 0 : .infinity }
     let (x, y) = (a.floats, b.floats)
     let scale = y.reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 }
@@ -87,7 +88,8 @@ package struct InterpreterCheck: Sendable {
     return largest == 0 ? 0 : largest / max(scale, .leastNormalMagnitude)
   }
 
-  private static func tolerance(_ dtype: DType) -> Double {
+  /// The largest difference that another order of sums explains.
+  package static func tolerance(_ dtype: DType) -> Double {
     switch dtype {
     case .f64: 1e-9
     case .f32: 1e-3

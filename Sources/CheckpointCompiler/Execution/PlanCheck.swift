@@ -12,7 +12,8 @@ extension Compilation {
     let program = lower(
       keepAll.function, storage: keepAll.storage, name: name, target: options.target)
     other.program = program
-    (other.header, other.source) = emitC(program)
+    (other.header, other.source) =
+      options.target.isCUDA ? emitCUDA(program) : emitC(program)
     return other
   }
 }

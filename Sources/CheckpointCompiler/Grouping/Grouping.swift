@@ -296,9 +296,13 @@ struct Grouping {
   /// The frame of two groups as one; nil where their loops or what passes between them do not fit.
   private func joinedFrame(_ a: Int, _ b: Int) -> LoopFrame? {
     guard groups[a].ops.count + groups[b].ops.count <= Grouping.opsMax,
-      let frame = groups[a].frame.joined(with: groups[b].frame)
+      let frame = groups[a].frame.joined(with: groups[b].frame),
+      function.accumulatorBytes(of: groups[a].ops + groups[b].ops)
+        <= LoopLowering.accumulatorBytesMax
     else { return nil }
-    for op in groups[a].ops + groups[b].ops where function.ops[op].opcode == .random {
+    let randoms = (groups[a].ops + groups[b].ops).filter { function.ops[$0].opcode == .random }
+    guard randoms.count <= LoopLowering.randomsMax else { return nil }
+    for op in randoms {
       // Random numbers are made in blocks along one loop, from a key in memory.
       guard frame.reduced.isEmpty else { return nil }
       if let key = function.definingOp(of: function.operands(of: op).first!),

@@ -79,7 +79,9 @@ private struct RegisterRecomputation {
     self.joinsContractions = joinsContractions
     packs = Table(repeating: false, count: function.ops.count)
     // A product is not bound by memory: what it computes anew takes time, for the sake of the memory.
-    let computesFactors = joinsContractions && bytePrice > Self.bytePrices[0]
+    // The kernels of CUDA read factors from memory.
+    let computesFactors =
+      joinsContractions && bytePrice > Self.bytePrices[0] && !target.isCUDA
     for op in grouping.body where computesFactors && grouping.isBackward[op] {
       packs[op] = function.packsFactors(op)
     }

@@ -15,11 +15,16 @@ public struct Target: Hashable, Sendable {
   public var bytesPerNs: Double
   /// The time that starting one kernel costs, in nanoseconds.
   public var kernelOverheadNs: Double
+  /// The graphics processor; nil where C is emitted for a processor.
+  public var gpu: GPU?
+
+  /// Whether CUDA is emitted.
+  public var isCUDA: Bool { gpu != nil }
 
   /// A target.
   public init(
     name: String, threadsMax: Int, vectorBytes: Int, flopsPerNs: Double, bytesPerNs: Double,
-    kernelOverheadNs: Double
+    kernelOverheadNs: Double, gpu: GPU? = nil
   ) {
     self.name = name
     self.threadsMax = max(1, threadsMax)
@@ -27,14 +32,15 @@ public struct Target: Hashable, Sendable {
     self.flopsPerNs = flopsPerNs
     self.bytesPerNs = bytesPerNs
     self.kernelOverheadNs = kernelOverheadNs
+    self.gpu = gpu
   }
 
-  /// A processor with 256-bit vectors.
+  /// A processor with 256-bit vectors, two multiply-adds of them a cycle at 3 GHz.
   public static func cpu(threadsMax: Int = 8) -> Target {
     let threads = max(1, threadsMax)
     return Target(
       name: "c", threadsMax: threads, vectorBytes: 32,
-      flopsPerNs: 40 * Double(threads), bytesPerNs: min(40, 12 * Double(threads)),
+      flopsPerNs: 96 * Double(threads), bytesPerNs: min(40, 20 * Double(threads)),
       kernelOverheadNs: threads > 1 ? 2_000 : 100)
   }
 }

@@ -48,24 +48,26 @@ struct GreedyPlacement: ~Copyable {
 
   init(_ graph: OverlapGraph) {
     self.graph = graph
-    offsets = [Int](repeating: -1, count: graph.count)
+    offsets = graph.sizes.map { $0 > 0 ? -1 : 0 }
     low = FixedBuffer(repeating: 0, count: graph.count)
     high = FixedBuffer(repeating: 0, count: graph.count)
   }
 
   /// Places `order` and returns the arena; stops, with a height above it, beyond `limit`.
-  mutating func run(_ order: [Int32], limit: Int = .max) -> (arena: Int, last: Int) {
-    for index in offsets.indices { offsets[index] = graph.sizes[index] > 0 ? -1 : 0 }
+  ///
+  /// - Parameter first: The buffers before this place of the order stay where the last run put them.
+  mutating func run(_ order: [Int32], from first: Int = 0, limit: Int = .max) -> Int {
     var arena = 0
-    for (place, next) in order.enumerated() {
-      let buffer = Int(next)
-      let end = put(buffer) + graph.sizes[buffer]
-      if end > arena {
-        arena = end
-        if arena > limit { return (arena, place) }
-      }
+    for buffer in order[..<first] {
+      arena = max(arena, offsets[Int(buffer)] + graph.sizes[Int(buffer)])
     }
-    return (arena, order.count)
+    for buffer in order[first...] { offsets[Int(buffer)] = -1 }
+    for next in order[first...] {
+      let buffer = Int(next)
+      arena = max(arena, put(buffer) + graph.sizes[buffer])
+      if arena > limit { break }
+    }
+    return arena
   }
 
   /// Puts a buffer at the lowest offset that is free, and returns it.

@@ -66,7 +66,7 @@ public func pack(_ problem: PlacementProblem, options: PackOptions = PackOptions
   if let graph = OverlapGraph(problem, pairsMax: 4_000_000) {
     var greedy = GreedyPlacement(graph)
     for order in PlacementOrder.allCases where !isDone {
-      let arena = greedy.run(order.buffers(of: graph)).arena
+      let arena = greedy.run(order.buffers(of: graph))
       consider(MemoryPlan(offsets: greedy.offsets, arenaBytes: arena))
     }
     if !isDone, let start = best, options.effort > 0 {

@@ -1,8 +1,8 @@
 // What a kernel costs: a roofline estimate, or a measurement.
 //
 // Estimate    The larger of operations over peak and bytes over bandwidth, plus the time to start a
-//             kernel. Contractions reach a fraction of the peak that grows with their size; loops
-//             that are not contractions reach a small fraction of it.
+//             kernel. Contractions reach most of the peak; loops that are not contractions a small
+//             fraction of it.
 // Source      S. Williams, A. Waterman, D. Patterson, "Roofline", CACM 52(4), 2009,
 //             doi:10.1145/1498765.1498785.
 
@@ -22,7 +22,7 @@ public struct CostModel: Sendable {
   }
 
   /// The share of the peak that a contraction reaches at best.
-  private static let contractionEfficiency = 0.7
+  private static let contractionEfficiency = 0.8
   /// The share of the peak that an elementwise loop or a reduction reaches.
   static let loopEfficiency = 0.1
 

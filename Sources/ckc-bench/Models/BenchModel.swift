@@ -39,7 +39,9 @@ struct BenchModel: Sendable {
   /// The largest relative difference of a loss that passes.
   var tolerance: Double {
     switch network {
-    case .mlp, .deepmlp, .resnet18, .unet: 1e-4
+    case .mlp: 3e-4
+    case .deepmlp, .resnet18: 1e-4
+    case .unet: 5e-5
     case .gpt: 1e-5
     case .mobilenet: 2e-3
     // Masks are random, and every implementation draws its own.

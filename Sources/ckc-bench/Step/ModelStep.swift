@@ -24,7 +24,8 @@ struct ModelStep {
   ) throws(BenchError) {
     self.model = model
     self.budget = budget
-    let options = model.options(budget.budget, threads: threads)
+    var options = model.options(budget.budget, threads: threads)
+    options.maxOverhead = budget.maxOverhead
     var sources = SourceMap()
     let start = ContinuousClock.now
     do {

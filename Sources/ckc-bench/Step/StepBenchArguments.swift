@@ -12,13 +12,15 @@ struct StepBenchArguments {
   /// A budget as it was written.
   struct NamedBudget {
     var name: String
-    var budget: Budget
+    var budget = Budget.unlimited
+    /// How much slower than the fastest plan a smaller one may be; nil where only the budget counts.
+    var maxOverhead: Double?
   }
 
   var networks = BenchModel.Network.allCases
   var size = BenchModel.Size.full
   var threads = 2
-  var budgets = [NamedBudget(name: "unlimited", budget: .unlimited)]
+  var budgets = [NamedBudget(name: "unlimited")]
   /// How many steps are timed at least.
   var steps = 15
   /// A folder with `NAME.npz` and `losses.json`.
@@ -51,9 +53,7 @@ struct StepBenchArguments {
       case "--threads": threads = try Self.count("--threads", rest.popFirst(), in: 1...256)
       case "--steps": steps = try Self.count("--steps", rest.popFirst(), in: 1...100_000)
       case "--budget":
-        budgets = try Self.list(rest.popFirst()).map { text throws(BenchError) in
-          NamedBudget(name: text, budget: try Self.budget(text))
-        }
+        budgets = try Self.list(rest.popFirst()).map(Self.budget)
       case "--numbers": numbers = rest.popFirst()
       case "--cc": compiler = rest.popFirst()
       case "--json": printsJSON = true
@@ -86,8 +86,18 @@ struct StepBenchArguments {
     return count
   }
 
-  /// A budget: `unlimited`, `min`, a percentage, or bytes with or without a unit.
-  private static func budget(_ text: String) throws(BenchError) -> Budget {
+  /// A budget: `unlimited`, `min`, a percentage, bytes with or without a unit, or `+5%`: the least
+  /// memory for at most so much more time.
+  private static func budget(_ text: String) throws(BenchError) -> NamedBudget {
+    if text.hasPrefix("+"), text.hasSuffix("%"), let percent = Double(text.dropFirst().dropLast()),
+      percent >= 0, percent <= 1000
+    {
+      return NamedBudget(name: text, maxOverhead: percent / 100)
+    }
+    return NamedBudget(name: text, budget: try memory(text))
+  }
+
+  private static func memory(_ text: String) throws(BenchError) -> Budget {
     let units =
       [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("KB", 1000)]
       + [("MB", 1_000_000), ("GB", 1_000_000_000), ("", 1)]
@@ -102,6 +112,6 @@ struct StepBenchArguments {
       }
     }
     throw BenchError(
-      message: "--budget takes 'unlimited', 'min', '50%' or '64MiB', not '\(text)'")
+      message: "--budget takes 'unlimited', 'min', '50%', '64MiB' or '+5%', not '\(text)'")
   }
 }

@@ -166,8 +166,8 @@ extension OptionName {
         help: "threads that the step runs on; the results do not depend on it")
     case .target:
       OptionDefinition(
-        verbs: [.compile, .inspect, .plan, .explain], value: .choice(["c", "cuda"]),
-        help: "what to emit and to plan for; this version has c only")
+        verbs: [.compile, .inspect, .plan, .explain], value: .choice(Target.names),
+        help: "what to emit and to plan for; c unless given, cuda is cuda:a100")
     case .emit:
       OptionDefinition(
         verbs: [.compile], value: .choices(["c", "lib", "exe", "ir", "plan", "report"]),

@@ -9,6 +9,10 @@ enum CompileVerb {
   static func run(_ arguments: Arguments, console: Console) throws {
     let job = try GraphJob(arguments, lastStage: .code)
     let kinds = arguments.words(.emit) ?? ["c"]
+    if job.options.target.isCUDA, let kind = kinds.first(where: { $0 == "lib" || $0 == "exe" }) {
+      throw Failure.usage(
+        "--emit \(kind): CUDA is compiled with nvcc, as the first lines of the emitted source say")
+    }
     let directory = arguments.text(.output) ?? directoryDefault
     guard let compilation = try job.compile(console: console) else { return }
     let products = try Products(compilation, kinds: kinds, directory: directory)
@@ -45,7 +49,8 @@ private struct Products {
     let name = compilation.name
     if kinds.contains("c") {
       texts.add(compilation.header, to: "\(directory)/\(name).h")
-      texts.add(compilation.source, to: "\(directory)/\(name).c")
+      let suffix = compilation.options.target.isCUDA ? "cu" : "c"
+      texts.add(compilation.source, to: "\(directory)/\(name).\(suffix)")
     }
     if kinds.contains("ir"), let step = compilation.step {
       texts.add(Printer.print(step.function), to: "\(directory)/\(name).planned.ir")
