@@ -125,7 +125,10 @@ extension Contraction.Part {
     let products = Double(rowCount) * Double(columnCount) * Double(depthCount)
     let overGroups = groupCount > 1 && (products < 2_097_152 || groupCount >= 4 * threads)
     let layout = rowLayout(dtypes)
-    let depth = depthBlock(of: rowSide, layout, dtypes)
+    // The depth is cut as it is where the factors are in memory: sums have the same order.
+    var inMemory = self
+    (inMemory.firstCycles, inMemory.secondCycles) = (nil, nil)
+    let depth = depthBlock(of: rowSide, inMemory.rowLayout(dtypes), dtypes)
     let isBlocked = depth < depthCount
     var common = Blocking(
       layout: layout, depth: depth, columns: columnCount, rows: rowCount,
@@ -133,7 +136,8 @@ extension Contraction.Part {
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
     let packing = (
-      layout.isInPlace ? 0 : rowSide.price(asRows: true), columnSide.price(asRows: false)
+      layout.isInPlace ? 0 : rowSide.price(asRows: true) + (cycles(rowOperand) ?? 0),
+      columnSide.price(asRows: false) + (cycles(columnOperand) ?? 0)
     )
     var best: (price: Double, blocking: Blocking)?
     let free = Double(touchedBytes(dtypes)) * Price.scratchShare
@@ -288,7 +292,7 @@ extension Contraction.Part {
   /// stride apart, and packing would not pay: few rows use them, or they are near to each other.
   private func readsColumnsInPlace(_ dtypes: Contraction.DTypes) -> Bool {
     let operand = columnOperand
-    guard operand == .second || axes.isEmpty else { return false }
+    guard operand == .second || axes.isEmpty, cycles(operand) == nil else { return false }
     guard columns.count == 1 && columns[0].stride(operand) == 1 else { return false }
     let depths = seen(depth, by: operand)
     guard depths.count == 1 else { return false }

@@ -10,11 +10,17 @@
 /// `CKC_RESTRICT`, `static int ckc_threads(int)`, `<stddef.h>`, `<stdint.h>`, `<string.h>`. Neither
 /// operand may overlap the result; `scratch` is aligned to 64 and has `scratchBytes(for:target:)`.
 func cFunction(for contraction: Contraction, name: String, target: Target) -> String {
-  cFunction(for: contraction, epilogue: nil, name: name, target: target)
+  let factors = [contraction.dtypes.first, contraction.dtypes.second].map {
+    KernelBuffer(dtype: $0, isRead: true, isWritten: false)
+  }
+  var uses: Set<String> = []
+  return cFunction(
+    for: contraction, epilogue: nil, buffers: factors, name: name, target: target, uses: &uses)
 }
 
-/// The C text of a contraction with an epilogue: its function has the buffers of the epilogue as
-/// parameters in place of `out`.
+/// The C text of the contraction of a kernel. Where it has prologues, its function has what they read as
+/// parameters in place of the factors and after them; where it has an epilogue, the buffers of that in
+/// place of `out`.
 ///
 /// - Parameters:
 ///   - contraction: A contraction.
@@ -28,51 +34,74 @@ func cFunction(
   uses: inout Set<String>
 ) -> String {
   let epilogue = contraction.epilogue.map {
-    CEpilogue($0, buffers: buffers, product: contraction.dtypes.result)
+    CEpilogue($0, of: contraction, buffers: buffers)
   }
   uses.formUnion(epilogue?.uses ?? [])
-  return cFunction(for: contraction, epilogue: epilogue, name: name, target: target)
+  return cFunction(
+    for: contraction, epilogue: epilogue, buffers: buffers, name: name, target: target,
+    uses: &uses)
 }
 
 private func cFunction(
-  for contraction: Contraction, epilogue: CEpilogue?, name: String, target: Target
+  for contraction: Contraction, epilogue: CEpilogue?, buffers: [KernelBuffer], name: String,
+  target: Target, uses: inout Set<String>
 ) -> String {
   var text = ""
   var calls = ""
-  let results = epilogue?.arguments ?? "out"
+  let factors = Array(buffers.prefix(contraction.factorBufferCount))
+  let signature = CPartSignature(dtypes: contraction.dtypes, factors: factors, epilogue: epilogue)
+  let arguments = signature.arguments
   for (index, part) in contraction.parts.enumerated() {
     let partName = contraction.parts.count == 1 ? name : "\(name)_\(index)"
     let writer = CPart(
-      part: part, dtypes: contraction.dtypes, name: partName, epilogue: epilogue)
+      part: part, signature: signature, name: partName,
+      prologues: [.first, .second].map { (operand: Contraction.Operand) in
+        contraction.prologue(operand).map {
+          CPrologue(
+            $0, PackedSide(part, operand),
+            name: "\(partName)_\(operand == .first ? "first" : "second")",
+            sum: contraction.dtypes.sum, buffers: buffers)
+        }
+      })
+    for prologue in writer.prologues { uses.formUnion(prologue?.uses ?? []) }
     switch part.form(contraction.dtypes, target) {
     case .lanes: text += writer.lanes(target)
     case .dots: text += writer.dots(target)
     case .packed(let blocking): text += writer.packed(blocking)
     }
-    calls += "  \(partName)(a, b, \(results), scratch);\n"
+    calls += "  \(partName)(\(arguments));\n"
   }
   if contraction.parts.count == 1 { return text }
   if calls.isEmpty {
-    let unused = "a, b, \(results), scratch".split(separator: ", ")
+    let unused = arguments.split(separator: ", ")
     calls = unused.map { "  (void)\($0);\n" }.joined()
   }
-  let writer = CPartSignature(dtypes: contraction.dtypes, epilogue: epilogue)
-  return text + writer.head(name) + "{\n\(calls)}\n"
+  return text + signature.head(name) + "{\n\(calls)}\n"
 }
 
 /// The head of the functions of contractions.
 struct CPartSignature {
   var dtypes: Contraction.DTypes
+  /// The buffers of the factors, or of what they are made of.
+  var factors: [KernelBuffer]
   var epilogue: CEpilogue?
 
+  /// The parameters as arguments.
+  var arguments: String {
+    let read = factors.indices.map(CPrologue.parameter).joined(separator: ", ")
+    return "\(read), \(epilogue?.arguments ?? "out"), scratch"
+  }
+
   func head(_ name: String) -> String {
-    let (a, b) = (cStorageType(dtypes.first), cStorageType(dtypes.second))
+    let read = factors.enumerated().map { number, buffer in
+      "const \(cStorageType(buffer.dtype)) *CKC_RESTRICT \(CPrologue.parameter(number))"
+    }
     let results =
       epilogue?.parameters.joined(separator: ",\n  ")
       ?? "\(cStorageType(dtypes.result)) *CKC_RESTRICT out"
     return """
       CKC_CONTRACT static void \(name)(
-        const \(a) *CKC_RESTRICT a, const \(b) *CKC_RESTRICT b,
+        \(read.joined(separator: ", ")),
         \(results), unsigned char *CKC_RESTRICT scratch)
 
       """
@@ -85,12 +114,21 @@ struct CPart {
   typealias Part = Contraction.Part
 
   var part: Part
-  var dtypes: Contraction.DTypes
+  var signature: CPartSignature
   var name: String
-  /// What is done with the sums; nil where they are the result.
-  var epilogue: CEpilogue?
+  /// What makes the first and the second factor; nil where one is in memory.
+  var prologues: [CPrologue?]
 
-  var head: String { CPartSignature(dtypes: dtypes, epilogue: epilogue).head(name) }
+  var dtypes: Contraction.DTypes { signature.dtypes }
+  /// What is done with the sums; nil where they are the result.
+  var epilogue: CEpilogue? { signature.epilogue }
+
+  var head: String { signature.head(name) }
+
+  /// What makes a factor; nil where it is in memory.
+  func prologue(_ operand: Contraction.Operand) -> CPrologue? {
+    prologues[operand == .first ? 0 : 1]
+  }
 
   /// The C type that products are added in.
   var sumType: String { dtypes.sum.cSum }

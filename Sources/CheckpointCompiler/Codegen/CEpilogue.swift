@@ -9,19 +9,22 @@
 /// Prints the epilogue of a contraction.
 struct CEpilogue {
   var epilogue: Epilogue
-  /// The buffers of the kernel; the first two are the factors.
+  /// The buffers of the kernel; the first ones are the factors, or what they are made of.
   var buffers: [KernelBuffer]
+  private let factorBufferCount: Int
   /// The body of the loop over columns, and the support functions that it calls.
   private var lines: [String]
   private(set) var uses: Set<String>
 
   /// - Parameters:
   ///   - epilogue: The epilogue.
+  ///   - contraction: The contraction that it belongs to.
   ///   - buffers: The buffers of the kernel.
-  ///   - product: The dtype that sums are rounded to.
-  init(_ epilogue: Epilogue, buffers: [KernelBuffer], product: DType) {
+  init(_ epilogue: Epilogue, of contraction: Contraction, buffers: [KernelBuffer]) {
     self.epilogue = epilogue
     self.buffers = buffers
+    factorBufferCount = contraction.factorBufferCount
+    let product = contraction.dtypes.result
     var printer = CStatements(buffers: buffers)
     lines = printer.print(epilogue.statements)
     uses = printer.uses
@@ -34,7 +37,7 @@ struct CEpilogue {
 
   /// The parameters after the factors.
   var parameters: [String] {
-    buffers.indices.dropFirst(2).map {
+    buffers.indices.dropFirst(factorBufferCount).map {
       let buffer = buffers[$0]
       let type = "\(buffer.isWritten ? "" : "const ")\(cStorageType(buffer.dtype))"
       return "\(type) *CKC_RESTRICT b\($0)"
@@ -42,7 +45,9 @@ struct CEpilogue {
   }
 
   /// The parameters as arguments.
-  var arguments: String { buffers.indices.dropFirst(2).map { "b\($0)" }.joined(separator: ", ") }
+  var arguments: String {
+    buffers.indices.dropFirst(factorBufferCount).map { "b\($0)" }.joined(separator: ", ")
+  }
 
   /// The function `NAME_finish`.
   ///
@@ -85,7 +90,7 @@ struct CEpilogue {
     }
     text += "    if (columns == \(width)) {\n" + loop(width) + "    } else {\n" + loop("columns")
     text += "    }\n  }\n"
-    for number in buffers.indices.dropFirst(2)
+    for number in buffers.indices.dropFirst(factorBufferCount)
     where !lines.contains(where: { $0.mentions("b\(number)") })
       && !(readsTotals && number == epilogue.totals)
     {
@@ -168,7 +173,7 @@ extension CPart {
 
 extension String {
   /// Whether it holds a name as a whole word.
-  fileprivate func mentions(_ name: String) -> Bool {
+  func mentions(_ name: String) -> Bool {
     func isWord(_ character: Character) -> Bool {
       character.isLetter || character.isNumber || character == "_"
     }

@@ -23,7 +23,13 @@ enum CPackSource {
     let contracted = Set(contractions.map(\.dtypes))
     let sums = Set(contracted.map(\.sum)).filter(\.isFloatingPoint)
     for sum in DType.allCases where sums.contains(sum) {
-      let packed = Set(contracted.filter { $0.sum == sum }.flatMap { [$0.first, $0.second] })
+      // What a prologue computes is packed as numbers that are added.
+      let computed = contractions.contains {
+        $0.dtypes.sum == sum && ($0.firstPrologue != nil || $0.secondPrologue != nil)
+      }
+      let packed = Set(
+        contracted.filter { $0.sum == sum }.flatMap { [$0.first, $0.second] }
+          + (computed ? [sum] : []))
       for dtype in DType.allCases where packed.contains(dtype) {
         let name = CGemmSource.packName(dtype, sum)
         let load = dtype == .bf16 || dtype == .f16 ? "ckc_\(dtype.name)_to_f32" : ""

@@ -20,6 +20,7 @@ extension CPart {
     if packsColumns(blocking) {
       text += PackedSide(part, part.columnOperand).table("\(name)_columns")
     }
+    text += prologues.map { $0?.text ?? "" }.joined()
     if let epilogue {
       text += finish(blocking, epilogue) + placesOfRows()
     } else {
@@ -60,7 +61,7 @@ extension CPart {
     let ownsAll = isThreaded && overGroups
     let own = blocking.sharedElements + blocking.sumElements + blocking.ownElements
 
-    var text = head + "{\n"
+    var text = head + "{\n" + prologues.map { $0?.gathered ?? "" }.joined()
     if isThreaded {
       text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
     }

@@ -25,11 +25,14 @@ extension CPart {
     runs: String = "0"
   ) -> String {
     let operand = rows ? part.rowOperand : part.columnOperand
-    let source = operand == .first ? "a, ao" : "b, bo"
-    let copy = "ckc_copy_\(CGemmSource.packName(dtypes.of(operand), dtypes.sum))"
+    let (memory, base) = operand == .first ? ("a", "ao") : ("b", "bo")
+    let source = prologue(operand)?.source ?? memory
+    let copy =
+      prologue(operand)?.copy
+      ?? "ckc_copy_\(CGemmSource.packName(dtypes.of(operand), dtypes.sum))"
     let (laneStep, depthStep) = rows ? steps(blocking) : ("1", width)
     return """
-      ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(start), \(count),
+      ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(base), \(start), \(count),
         \(rows ? "CKC_GEMM_ROWS" : width), k0, kc, \(panel), \(laneStep), \(depthStep),
         \(runs));
 

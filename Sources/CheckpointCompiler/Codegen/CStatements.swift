@@ -38,6 +38,15 @@ struct CStatements {
     return lines
   }
 
+  /// The lines that lead to an expression, and the expression.
+  mutating func print(
+    _ statements: [Statement], leadingTo result: Expression
+  ) -> (lines: [String], value: String) {
+    lines = []
+    emit(withoutUnusedDefinitions(statements, keeping: result))
+    return (lines, text(result))
+  }
+
   private mutating func line(_ text: String) {
     lines.append(String(repeating: "  ", count: depth) + text)
   }

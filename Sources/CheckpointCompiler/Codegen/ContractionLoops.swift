@@ -62,11 +62,18 @@ struct Contraction: Sendable, Hashable {
     var outBase = 0
     /// Where the places of the epilogue start.
     var extraBases: [Int] = []
+    /// What an element of the first, of the second factor costs where it is computed as it is packed;
+    /// nil where it is only copied.
+    var firstCycles: Double?
+    var secondCycles: Double?
     /// Whether sums over several blocks of the depth have to wait in scratch: the epilogue leaves no
     /// memory that could hold them.
     var sumsWait = false
 
     var columnOperand: Operand { rowOperand == .first ? .second : .first }
+
+    /// What an element of a factor costs beside its copy; nil where it is only copied.
+    func cycles(_ operand: Operand) -> Double? { operand == .first ? firstCycles : secondCycles }
     var groupCount: Int { product(groups) }
     var rowCount: Int { product(rows) }
     var columnCount: Int { product(columns) }
@@ -97,14 +104,28 @@ struct Contraction: Sendable, Hashable {
   var parts: [Part]
   /// What is done with the sums before anything is stored; nil where they are the result.
   var epilogue: Epilogue?
+  /// What makes the factors as they are packed; nil where they are in memory.
+  var firstPrologue: Prologue?
+  var secondPrologue: Prologue?
 
   /// The contraction that an op is; nil for other ops, and where the epilogue does not follow its
   /// loops.
-  init?(_ signature: OpSignature, result: TensorType, epilogue: Epilogue? = nil) {
+  ///
+  /// - Parameters:
+  ///   - signature: The op.
+  ///   - result: The type of the product.
+  ///   - epilogue: What is done with the sums.
+  ///   - prologues: What makes the factors, one entry for each, or none.
+  init?(
+    _ signature: OpSignature, result: TensorType, epilogue: Epilogue? = nil,
+    prologues: [Prologue?] = []
+  ) {
     dtypes = DTypes(
       first: signature[0].dtype, second: signature[1].dtype, result: result.dtype)
     parts = []
     self.epilogue = epilogue
+    firstPrologue = prologues.first ?? nil
+    secondPrologue = prologues.last ?? nil
     let isEmpty = result.elementCount == 0
     switch signature.opcode {
     case .dotGeneral:
@@ -117,6 +138,10 @@ struct Contraction: Sendable, Hashable {
       for index in parts.indices where !parts[index].follow(epilogue) { return nil }
     }
     parts = parts.flatMap { $0.withoutGaps() }.map { $0.simplified() }
+    for index in parts.indices {
+      parts[index].firstCycles = firstPrologue?.cycles
+      parts[index].secondCycles = secondPrologue?.cycles
+    }
     guard let epilogue else { return }
     for index in parts.indices {
       // Along a tile, every place moves by one stride.

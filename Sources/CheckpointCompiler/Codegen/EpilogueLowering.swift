@@ -1,8 +1,12 @@
-// A fusion of one contraction and elementwise ops over its result, as a contraction with an epilogue.
+// A fusion of one contraction, ops that make its factors, and elementwise ops over its result, as a
+// contraction with prologues and an epilogue.
 //
 // Method      The expressions of one element are found as for a kernel of loops (`ElementReader`), with
 //             the sum in place of the product. Then every index, a sum of loop variables times
-//             constants, becomes a place that the loops of the contraction can count.
+//             constants, becomes a place that the loops of the contraction can count. What makes a
+//             factor is apart: `PrologueLowering`.
+// Buffers     First one for each factor, or the first value that its prologue reads; then what else the
+//             prologues read; then what the epilogue reads and writes.
 // Invariants  The expressions are those that a kernel of loops would have, so the bits are the same.
 
 extension Opcode {
@@ -30,8 +34,10 @@ struct EpilogueLowering {
   private let ops: [OpID]
   /// The inner values that are written.
   let outputs: [ValueID]
-  /// The values from outside that the elementwise ops read.
+  /// The values from outside that the ops over the result read.
   let read: [ValueID]
+  /// What makes the factors; nil where one is made outside.
+  private let prologues: [PrologueLowering?]
   /// Why it is no contraction with an epilogue; nil where it is one.
   private(set) var problem: String?
 
@@ -49,34 +55,49 @@ struct EpilogueLowering {
     self.ops = ops
     self.outputs = outputs
     contraction = ops.first { function.ops[$0].opcode.isSumOfProducts }!
-    var inner: Set<ValueID> = []
-    for op in ops { inner.formUnion(function.results(of: op)) }
+    var definition: [ValueID: OpID] = [:]
+    for op in ops { for result in function.results(of: op) { definition[result] = op } }
+    let inner = Set(definition.keys)
+    prologues = function.operands(of: contraction).map {
+      PrologueLowering(function, ops: ops, factor: $0)
+    }
+    definition[function.result(of: contraction)] = nil
+    let after = function.opsNeeded(by: outputs, among: definition)
+    let before = Set(prologues.flatMap { $0?.ops ?? [] }).subtracting(after)
     var read: [ValueID] = []
     var seen = inner
-    for op in ops where op != contraction {
+    for op in ops where op != contraction && !before.contains(op) {
       for operand in function.operands(of: op) where seen.insert(operand).inserted {
         read.append(operand)
       }
     }
     for output in outputs where seen.insert(output).inserted { read.append(output) }
     self.read = read
-    problem = shapeProblem(inner)
+    problem = shapeProblem ?? prologues.lazy.compactMap { $0?.problem }.first
   }
 
   /// What it becomes with buffers of some numbers; nil where `problem` says why there is none.
   mutating func trial() -> Contraction? {
     var buffers: [ValueID: Int] = [:]
-    for value in read { buffers[value] = 2 + buffers.count }
-    return run(buffers: buffers, written: outputs.indices.map { 2 + buffers.count + $0 })
+    let first = factorReads.count
+    for value in read { buffers[value] = first + buffers.count }
+    return run(buffers: buffers, written: outputs.indices.map { first + buffers.count + $0 })
   }
 
   private var product: ValueID { function.result(of: contraction) }
   private var shape: [Int] { outputs.first.map { function.type(of: $0).shape } ?? [] }
 
-  /// The factors, in the order of the contraction.
-  var factors: [ValueID] { Array(function.operands(of: contraction)) }
+  /// What the first buffers hold: the factors, or what they are made of.
+  var factorReads: [ValueID] {
+    let factors = Array(function.operands(of: contraction))
+    return zip(factors, prologues).map { $1?.read.first ?? $0 }
+      + prologues.flatMap { $0?.read.dropFirst() ?? [] }
+  }
 
-  private func shapeProblem(_ inner: Set<ValueID>) -> String? {
+  /// Whether nothing is done with the product but to store it.
+  private var storesProduct: Bool { outputs == [product] && prologues.contains { $0 != nil } }
+
+  private var shapeProblem: String? {
     let name = function.ops[contraction].opcode.name
     for op in ops where op != contraction {
       let opcode = function.ops[op].opcode
@@ -87,9 +108,6 @@ struct EpilogueLowering {
     }
     guard function.type(of: product).dtype.isFloatingPoint else {
       return "its '\(name)' is not of floating-point numbers"
-    }
-    guard !factors.contains(where: inner.contains) else {
-      return "its '\(name)' reads what it makes itself"
     }
     guard function.type(of: product).elementCount == shape.reduce(1, *),
       outputs.allSatisfy({ function.type(of: $0).shape == shape })
@@ -104,16 +122,42 @@ struct EpilogueLowering {
   ///   - written: The buffers of the outputs.
   /// - Returns: The contraction, or nil where `problem` says why there is none.
   mutating func run(buffers: [ValueID: Int], written: [Int]) -> Contraction? {
-    guard problem == nil, let epilogue = epilogue(buffers, written) else { return nil }
+    guard problem == nil else { return nil }
+    var epilogue: Epilogue?
+    if !storesProduct {
+      epilogue = self.epilogue(buffers, written)
+      guard epilogue != nil else { return nil }
+    }
+    let prologues = placedPrologues()
     let type = function.type(of: product)
-    guard
+    guard zip(self.prologues, prologues).allSatisfy({ ($0 == nil) == ($1 == nil) }),
       let result = Contraction(
-        function.signature(of: contraction), result: type, epilogue: epilogue)
+        function.signature(of: contraction), result: type, epilogue: epilogue,
+        prologues: prologues)
     else {
       problem = "its operands are read in another order than the product is made"
       return nil
     }
+    // Whether there are panels does not depend on the machine.
+    guard result.packsPrologues(.cpu(threadsMax: 1)) else {
+      problem = "a factor is made where it is not packed"
+      return nil
+    }
     return result
+  }
+
+  /// The prologues with their buffers; nil where there is none, or it cannot run.
+  private func placedPrologues() -> [Prologue?] {
+    var next = prologues.count
+    return prologues.enumerated().map { operand, lowering in
+      guard let lowering else { return nil }
+      var buffers: [ValueID: Int] = [:]
+      for (index, value) in lowering.read.enumerated() {
+        buffers[value] = index == 0 ? operand : next
+        if index > 0 { next += 1 }
+      }
+      return lowering.run(buffers: buffers)
+    }
   }
 
   private mutating func epilogue(_ buffers: [ValueID: Int], _ written: [Int]) -> Epilogue? {
@@ -145,7 +189,7 @@ struct EpilogueLowering {
       problem = "it reads its values at more than \(ElementReader.readsMax) places"
       return nil
     }
-    var places = EpiloguePlaces(own: own)
+    var places = ElementPlaces(own: own)
     let placed = statements.compactMap { places.placed($0) }
     guard placed.count == statements.count, places.others.count <= Self.placesMax else {
       problem = "it reads elements in an order that is not that of loops"
@@ -182,65 +226,5 @@ struct EpilogueLowering {
       }
     }
     return nil
-  }
-}
-
-/// Turns indices over the dimensions into places.
-private struct EpiloguePlaces {
-  /// Strides of the place of the element.
-  let own: [Int]
-  /// Strides of the other places.
-  private(set) var others: [[Int]] = []
-  /// The buffers that are loaded from.
-  private(set) var loaded: Set<Int> = []
-
-  init(own: [Int]) { self.own = own }
-
-  /// A place and a constant; nil where the index is not linear in the dimensions.
-  private mutating func placed(_ index: Index) -> Index? {
-    var strides = Array(repeating: 0, count: own.count)
-    for term in index.terms {
-      guard case .variable(let dim) = term.atom, own.indices.contains(dim) else { return nil }
-      strides[dim] = term.factor
-    }
-    if strides.allSatisfy({ $0 == 0 }) { return Index(index.constant) }
-    if strides == own { return Index.variable(0) + index.constant }
-    let number = others.firstIndex(of: strides) ?? others.count
-    if number == others.count { others.append(strides) }
-    return Index.variable(number + 1) + index.constant
-  }
-
-  mutating func placed(_ statement: Statement) -> Statement? {
-    switch statement {
-    case .define(let local, let dtype, let expression):
-      return placed(expression).map { .define(local: local, dtype, $0) }
-    case .store(let buffer, let index, let dtype, let expression):
-      guard let index = placed(index), let expression = placed(expression) else { return nil }
-      return .store(buffer: buffer, index, dtype, expression)
-    case .definePlace, .defineRow, .defineScratchRow, .assignLane, .loop, .lanes, .blocks, .part,
-      .when, .randomWords:
-      return nil
-    }
-  }
-
-  private mutating func placed(_ expression: Expression) -> Expression? {
-    switch expression {
-    case .local, .constant, .neutral: return expression
-    case .load(let buffer, let index):
-      loaded.insert(buffer)
-      return placed(index).map { .load(buffer: buffer, $0) }
-    case .number(let index, let dtype): return placed(index).map { .number($0, dtype) }
-    case .apply(let opcode, let from, let to, let operands, let direction):
-      let operands = operands.compactMap { placed($0) }
-      guard operands.count == expression.operandCount else { return nil }
-      return .apply(opcode, from: from, to: to, operands, direction: direction)
-    case .combine, .choose, .lane, .randomWord, .uniform: return nil
-    }
-  }
-}
-
-extension Expression {
-  fileprivate var operandCount: Int {
-    if case .apply(_, _, _, let operands, _) = self { operands.count } else { 0 }
   }
 }

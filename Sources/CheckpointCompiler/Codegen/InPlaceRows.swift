@@ -36,7 +36,8 @@ extension Contraction.Part {
 
   /// How tiles read their rows.
   func rowLayout(_ dtypes: Contraction.DTypes) -> Blocking.Layout {
-    if dtypes.of(rowOperand) == dtypes.sum, axes.allSatisfy({ $0.dilation == 1 }) {
+    let isInMemory = cycles(rowOperand) == nil && dtypes.of(rowOperand) == dtypes.sum
+    if isInMemory, axes.allSatisfy({ $0.dilation == 1 }) {
       let lane = seen(rows, by: rowOperand).last!
       let run = seen(depth, by: rowOperand).last!
       let size = dtypes.sum.byteCount

@@ -93,6 +93,18 @@ struct KernelText {
       case .packed(let blocking): add(blocking.description, 1)
       }
     }
+    for (name, prologue) in [
+      ("first", contraction.firstPrologue), ("second", contraction.secondPrologue),
+    ] {
+      guard let prologue else { continue }
+      lines.append("the \(name) factor, over \(prologue.shape), is made as it is packed:")
+      for (row, operand) in prologue.operands.enumerated() {
+        let place = operand.place.map { "place \($0) + " } ?? ""
+        add("r\(row) = b\(operand.buffer) at \(place)\(operand.offset)", 1)
+      }
+      print(prologue.statements, depth: 1)
+      add("element = \(text(prologue.element))", 1)
+    }
     if let epilogue = contraction.epilogue {
       lines.append("epilogue over \(epilogue.shape), v\(Epilogue.sum) is the sum:")
       print(epilogue.statements, depth: 1)

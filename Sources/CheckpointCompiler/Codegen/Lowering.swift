@@ -87,6 +87,12 @@ extension Function {
     for inner in opsOfKernel(op) where !isIndexing(inner) && !ops[inner].opcode.isTerminator {
       names.append(ops[inner].opcode.name)
     }
+    // What makes the factors of a contraction comes after it.
+    if let contraction = contractionOp(of: op), names.count > 1 {
+      let name = ops[contraction].opcode.name
+      names.remove(at: names.firstIndex(of: name)!)
+      names.insert(name, at: 0)
+    }
     if names.isEmpty { names = [ops[opsOfKernel(op)[0]].opcode.name] }
     let rest = names.count > 3 ? ["\(names.count - 2)_more"] : []
     return (rest.isEmpty ? names : Array(names.prefix(2)) + rest).joined(separator: "_")
@@ -258,7 +264,7 @@ struct KernelLowering {
   /// A fusion that holds a contraction.
   private mutating func fused() -> Contraction {
     var lowering = EpilogueLowering(function, kernel.op)
-    addFactors(lowering.factors)
+    addFactors(lowering.factorReads)
     var reads: [ValueID: Int] = [:]
     for value in lowering.read { reads[value] = buffer(value, isRead: true, isWritten: false) }
     let written = kernel.writes.map { buffer($0, isRead: false, isWritten: true) }

@@ -60,12 +60,12 @@ struct OverwriteProof {
   ///
   /// Every element is finished once, by one thread, in the order of the statements. So an operand of
   /// the epilogue may be overwritten if each of its loads is at the place of the store and comes before
-  /// it. The factors are read for all elements of a tile; and where sums wait in the result, it is
-  /// written before anything is read.
+  /// it. The factors, or what they are made of, are read for all elements of a tile; and where sums wait
+  /// in the result, it is written before anything is read.
   static func holds(for contraction: Contraction, operand: Int, result: Int) -> Bool {
-    guard operand > 1, let epilogue = contraction.epilogue, epilogue.totals != result else {
-      return false
-    }
+    guard operand >= contraction.factorBufferCount, let epilogue = contraction.epilogue,
+      epilogue.totals != result
+    else { return false }
     var proof = OverwriteProof(operand: operand, result: result)
     proof.visit(epilogue.statements)
     return proof.stores.allSatisfy { store in

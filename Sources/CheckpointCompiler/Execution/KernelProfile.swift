@@ -52,7 +52,7 @@ package func kernelTimes(
       KernelTime(
         key: key, name: function.kernelName(kernel), count: 1, measuredNs: 0,
         predictedNs: predictedNs,
-        work: KernelWork(of: kernel, in: function, isInPlace: isInPlace)))
+        work: KernelWork(of: kernel, in: function, target: target, isInPlace: isInPlace)))
   }
   var samples = Array(repeating: [Double](), count: times.count)
   let clock = ContinuousClock()

@@ -11,7 +11,8 @@
 //             them: they only say where elements come from.
 // Epilogues   Elementwise ops over the result of a contraction run in its kernel where that stores
 //             nothing more than the groups without it (`EpilogueGrouping`). So groups are made twice:
-//             without epilogues, to see what is stored; then around the epilogues.
+//             without epilogues, to see what is stored; then around the epilogues. What makes a factor
+//             anew may run in the same kernel (`PrologueGrouping`).
 // Phases      Kernels of the backward pass do not join kernels of the forward pass: what the backward
 //             pass alone needs would be made early and kept until then.
 // Invariants  Kernels depend on each other without a cycle; every kernel passes
@@ -74,7 +75,7 @@ struct Grouping {
     var frame: LoopFrame
     /// Whether it is part of the backward pass.
     var isBackward: Bool
-    /// Whether it is an epilogue, with its contraction or without, which nothing else joins.
+    /// Whether it is a contraction with others, or an epilogue alone, which nothing else joins.
     var isEpilogue = false
   }
 
@@ -102,7 +103,14 @@ struct Grouping {
   ///
   /// Where epilogues do not join their contractions, they are kernels of their own, and all other
   /// kernels are the same: how a reduction runs does not depend on it.
-  init(_ function: Function, joinsContractions: Bool = true) {
+  ///
+  /// - Parameters:
+  ///   - function: The function.
+  ///   - joinsContractions: Whether other ops run in the kernels of contractions.
+  ///   - recomputed: Ops that may make factors where these are packed.
+  init(
+    _ function: Function, joinsContractions: Bool = true, recomputed: Set<OpID> = []
+  ) {
     self.function = function
     body = Array(function.blocks[function.body].ops.dropLast())
     var position = Table<OpID, Int>(repeating: 0, count: function.ops.count)
@@ -128,9 +136,11 @@ struct Grouping {
     formGroups(around: [])
     let epilogues = epilogues()
     hasEpilogues = !epilogues.isEmpty
-    guard hasEpilogues else { return }
-    formGroups(
-      around: joinsContractions ? epilogues : epilogues.map { $0.filter { !isContraction($0) } })
+    let units =
+      joinsContractions
+      ? withPrologues(epilogues, among: recomputed)
+      : epilogues.map { $0.filter { !isContraction($0) } }
+    if !units.isEmpty { formGroups(around: units) }
   }
 
   private mutating func formGroups(around epilogues: [EpilogueUnit]) {

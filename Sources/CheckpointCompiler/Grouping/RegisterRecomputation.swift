@@ -7,7 +7,8 @@
 // Method      A minimum cut between what can only be stored (contractions, reductions, random numbers,
 //             what the backward pass needs in memory) and what the kernels of the backward pass read:
 //             a stored value costs its bytes, one behind the cut the operations to compute it anew.
-//             Every one of these kernels then gets copies of the cheap ops that it needs. A copy that
+//             Every one of these kernels then gets copies of the cheap ops that it needs; products get
+//             them where they pack their factors (`PrologueGrouping`). A copy that
 //             grouping does not put into its kernel would be one more stored value: the value is banned
 //             and the cut made anew.
 // Invariants  Copies compute the same bits as the originals: no op changes.
@@ -33,8 +34,9 @@ func kernelVariants(
     var seen: [[OpID]] = [[]]
     for price in RegisterRecomputation.bytePrices {
       var recomputation = RegisterRecomputation(
-        flat, first, storing: stored, target: target, bytePrice: price)
-      guard let (grouping, recomputed) = recomputation.regrouped(joinsContractions),
+        flat, first, storing: stored, target: target, bytePrice: price,
+        joinsContractions: joinsContractions)
+      guard let (grouping, recomputed) = recomputation.regrouped(),
         !seen.contains(recomputed)
       else { continue }
       seen.append(recomputed)
@@ -61,15 +63,28 @@ private struct RegisterRecomputation {
   /// Capacity of the cut per stored byte, and per operation that is done again.
   private let bytePrice: Int
   private let flopPrice: Double
+  private let joinsContractions: Bool
+  /// Whether an op is a contraction of the backward pass that packs its factors, and so can compute
+  /// them.
+  private var packs: Table<OpID, Bool>
   /// Cheap ops whose value has to be stored for the backward pass after all.
   private var isBanned: Table<OpID, Bool>
 
   init(
     _ function: Function, _ grouping: Grouping, storing stored: Set<String>, target: Target,
-    bytePrice: Int
+    bytePrice: Int, joinsContractions: Bool
   ) {
     self.function = function
     self.grouping = grouping
+    self.joinsContractions = joinsContractions
+    packs = Table(repeating: false, count: function.ops.count)
+    // A product is not bound by memory: what it computes anew takes time, for the sake of the memory.
+    // The kernels of CUDA read factors from memory.
+    let computesFactors =
+      joinsContractions && bytePrice > Self.bytePrices[0] && !target.isCUDA
+    for op in grouping.body where computesFactors && grouping.isBackward[op] {
+      packs[op] = function.packsFactors(op)
+    }
     self.bytePrice = bytePrice * Self.unitsPerByte
     flopPrice =
       Double(Self.unitsPerByte) * target.bytesPerNs
@@ -91,10 +106,12 @@ private struct RegisterRecomputation {
   private static let unitsPerByte = 256
 
   /// The groups of the function with its copies, and the ops that have some; nil without copies.
-  mutating func regrouped(_ joinsContractions: Bool) -> (Grouping, recomputed: [OpID])? {
+  mutating func regrouped() -> (Grouping, recomputed: [OpID])? {
     for _ in 0..<Self.roundsMax {
       guard let copied = copied() else { return nil }
-      let grouping = Grouping(copied.function, joinsContractions: joinsContractions)
+      let grouping = Grouping(
+        copied.function, joinsContractions: joinsContractions,
+        recomputed: Set(copied.origins.map(\.copy)))
       let stored = copied.origins.filter { grouping.isReadOutside($0.copy) }
       if stored.isEmpty {
         return (grouping, Array(Set(copied.origins.map(\.original))).sorted())
@@ -119,7 +136,7 @@ private struct RegisterRecomputation {
 
   /// Whether an op reads its operands inside a kernel, so that what makes them can be copied there.
   private func readsInRegisters(_ op: OpID) -> Bool {
-    (grouping.groupOf[op] >= 0 && !grouping.readsMemory(op)) || grouping.isCopied[op]
+    (grouping.groupOf[op] >= 0 && !grouping.readsMemory(op)) || grouping.isCopied[op] || packs[op]
   }
 
   // MARK: Cut
@@ -200,7 +217,7 @@ private struct RegisterRecomputation {
   private func kernel(of op: OpID) -> Int {
     var op = op
     while grouping.groupOf[op] < 0 {
-      guard
+      guard !packs[op],
         let reader = grouping.readers[function.result(of: op)].first(where: {
           grouping.groupOf[$0] >= 0 || grouping.isCopied[$0]
         })

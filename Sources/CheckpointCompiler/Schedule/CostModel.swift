@@ -64,7 +64,7 @@ public struct CostModel: Sendable {
     if function.ops[kernel.op].opcode.runsRoutines {
       return controlNs(of: kernel.op, in: function) + target.kernelOverheadNs
     }
-    let work = KernelWork(of: kernel, in: function, isInPlace: isInPlace)
+    let work = KernelWork(of: kernel, in: function, target: target, isInPlace: isInPlace)
     let compute =
       work.contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
       + work.loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)

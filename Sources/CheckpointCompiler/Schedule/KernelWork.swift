@@ -9,8 +9,14 @@ package struct KernelWork: Sendable, Equatable {
   /// Bytes of memory that are read and written.
   package var bytes = 0
 
-  /// The work of a kernel; `isInPlace` says whether it changes windows of an operand where that lies.
-  init(of kernel: Kernel, in function: Function, isInPlace: Bool) {
+  /// The work of a kernel.
+  ///
+  /// - Parameters:
+  ///   - kernel: The kernel.
+  ///   - function: Its function.
+  ///   - target: The machine, which decides how often a factor is packed.
+  ///   - isInPlace: Whether it changes windows of an operand where that lies.
+  init(of kernel: Kernel, in function: Function, target: Target, isInPlace: Bool) {
     for op in function.opsOfKernel(kernel.op) {
       let category = function.ops[op].opcode.definition.category
       guard category != .structure, let result = function.results(of: op).first else { continue }
@@ -21,6 +27,9 @@ package struct KernelWork: Sendable, Equatable {
       } else {
         loopFlops += cost.flops
       }
+    }
+    if function.hasPrologue(kernel.op), let contraction = function.contraction(of: kernel.op) {
+      loopFlops += contraction.repeatedPrologueFlops(target)
     }
     bytes = Self.bytesMoved(by: kernel, in: function, isInPlace: isInPlace)
   }
