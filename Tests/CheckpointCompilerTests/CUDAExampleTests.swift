@@ -33,7 +33,14 @@ struct CUDAExampleTests {
     }
   }
 
-  @Test(arguments: ExampleTests.names)
+  /// What takes long is the C++ compiler; so only some of them, unless `CKC_ALL_EXAMPLES=1`.
+  static let names =
+    ProcessInfo.processInfo.environment["CKC_ALL_EXAMPLES"] == "1"
+    ? ExampleTests.names : ["digits-mlp", "gpt"]
+  static let budgets: [Budget] =
+    names.count > 2 ? [.unlimited, .percent(50), .minimum] : [.percent(50)]
+
+  @Test(arguments: names)
   func examplesKeepTheirPromises(name: String) throws {
     let text = try Self.text(name)
     var options = CompileOptions(
@@ -55,7 +62,7 @@ struct CUDAExampleTests {
     let check = EmulationCheck(
       fast: TestEmulation.fast!, checked: TestEmulation.checked!, start: start, inputs: inputs)
     options.target = .cuda(.a100)
-    for budget in [Budget.percent(50), .minimum] {
+    for budget in Self.budgets {
       options.budget = budget
       // Half may be less than the least that a network needs.
       guard let compilation = try Self.compiled(text, options) else { continue }
