@@ -16,9 +16,7 @@ struct StepDraft {
   /// The share of the effort that tells which of several drafts packs better.
   static let roughEffort = 0.02
 
-  /// Packs roughly, at most `effort` times what the default does.
-  ///
-  /// - Parameter capacityBytes: An arena that is small enough.
+  /// Packs roughly: with a small part of `effort`, until the arena is at most `capacityBytes`.
   init(
     _ function: Function, computations: [Int], costNs: Double, target: Target, effort: Double,
     capacityBytes: Int?

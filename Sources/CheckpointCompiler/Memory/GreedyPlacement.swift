@@ -53,9 +53,8 @@ struct GreedyPlacement: ~Copyable {
     high = FixedBuffer(repeating: 0, count: graph.count)
   }
 
-  /// Places `order` and returns the arena; stops, with a height above it, beyond `limit`.
-  ///
-  /// - Parameter first: The buffers before this place of the order stay where the last run put them.
+  /// Places `order` and returns the arena; stops, with a height above it, beyond `limit`. The buffers
+  /// before the place `first` of the order stay where the last run put them.
   mutating func run(_ order: [Int32], from first: Int = 0, limit: Int = .max) -> Int {
     var arena = 0
     for buffer in order[..<first] {
