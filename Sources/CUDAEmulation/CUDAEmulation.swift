@@ -85,18 +85,7 @@ package struct CUDAEmulation: Sendable {
 
   @discardableResult
   private static func run(_ line: [String]) throws(ToolchainError) -> String {
-    let result: ProcessResult
-    do {
-      result = try Subprocess.run(line, joinsStreams: true)
-    } catch {
-      throw ToolchainError("\(error)", command: line)
-    }
-    let text = String(decoding: result.standardOutput, as: UTF8.self)
-    guard result.isSuccess else {
-      throw ToolchainError(
-        "the C++ compiler failed (\(result.status))", command: line, output: text)
-    }
-    return text
+    try CompilerDriver.run(line, named: "C++ compiler")
   }
 
   /// Writes the files of the runtime.

@@ -76,7 +76,7 @@ struct CUDAContraction {
 }
 
 /// Writes the function of one part.
-struct CUDAPart {
+struct CUDAPart: PlaceText {
   typealias Loop = Contraction.Loop
 
   /// Threads of a block.
@@ -124,23 +124,6 @@ struct CUDAPart {
     case "double": "fma(\(a), \(b), \(sum))"
     default: "\(sum) + \(a) * \(b)"
     }
-  }
-
-  /// A product as a term: `+ i * 3`, nothing for a factor of 0.
-  func term(_ index: String, _ factor: Int) -> String {
-    switch factor {
-    case 0: ""
-    case 1: " + \(index)"
-    case let factor where factor < 0: " - \(index) * \(-factor)"
-    default: " + \(index) * \(factor)"
-    }
-  }
-
-  /// A start with the terms of the loops whose indices are `prefix0`, `prefix1`, ….
-  func sum(_ start: String, _ loops: [Loop], _ prefix: String, _ factor: (Loop) -> Int) -> String {
-    let terms = loops.enumerated().map { term("\(prefix)\($0)", factor($1)) }.joined()
-    if start == "0", terms.hasPrefix(" + ") { return String(terms.dropFirst(3)) }
-    return start + terms
   }
 
   /// Lines that take a flat index apart into `prefix0`, `prefix1`, …, where `lines` use them.

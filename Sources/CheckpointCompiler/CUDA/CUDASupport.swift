@@ -26,20 +26,7 @@ enum CUDASupport {
           const uint64_t block = (uint64_t)(place / 64 * 16 + place % 16);
           uint32_t c0 = (uint32_t)block;
           uint32_t c1 = (uint32_t)(block >> 32);
-          uint32_t c2 = step;
-          uint32_t c3 = 0;
-          uint32_t k0 = seed;
-          uint32_t k1 = stream;
-          for (int round = 0; round < 10; round++) {
-            const uint64_t product0 = (uint64_t)c0 * 0xD2511F53u;
-            const uint64_t product2 = (uint64_t)c2 * 0xCD9E8D57u;
-            c0 = (uint32_t)(product2 >> 32) ^ c1 ^ k0;
-            c1 = (uint32_t)product2;
-            c2 = (uint32_t)(product0 >> 32) ^ c3 ^ k1;
-            c3 = (uint32_t)product0;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-          }
+          \(CSupport.philoxRounds(indent: 2))
           const int word = (int)(place % 64 / 16);
           return word == 0 ? c0 : word == 1 ? c1 : word == 2 ? c2 : c3;
         }

@@ -125,10 +125,7 @@ enum CAcrossSource {
         const TYPE *CKC_RESTRICT b, ptrdiff_t bs, TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
-        typedef TYPE T; \
-        typedef TYPE V __attribute__((vector_size(CKC_GEMM_BYTES))); \
-        typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
-        const ptrdiff_t lanes = CKC_GEMM_LANES(T); \
+        CKC_TILE_TYPES(TYPE) \
         CKC_EACH_##ROWS(CKC_ZERO_##N) \
         CKC_EACH_##ROWS(CKC_FETCH_##N) \
         for (; line < end; ++line) { \
@@ -142,17 +139,9 @@ enum CAcrossSource {
         (void)lanes; \
       }
     #define CKC_CROSS_ROWS(NAME, TYPE, ROWS) CKC_CROSS(NAME, TYPE, ROWS, 1) CKC_CROSS(NAME, TYPE, ROWS, 2)
-    #if CKC_GEMM_ROWS == 14
-    #define CKC_CROSS_TILES(NAME, TYPE) \
-      CKC_CROSS_ROWS(NAME, TYPE, 2) CKC_CROSS_ROWS(NAME, TYPE, 4) \
-      CKC_CROSS_ROWS(NAME, TYPE, 8) CKC_CROSS_ROWS(NAME, TYPE, 14)
-    #else
-    #define CKC_CROSS_TILES(NAME, TYPE) \
-      CKC_CROSS_ROWS(NAME, TYPE, 2) CKC_CROSS_ROWS(NAME, TYPE, 4) CKC_CROSS_ROWS(NAME, TYPE, 6)
-    #endif
     /* ckc_gemm for rows side by side, as many as ckc_rows_of says. */
     #define CKC_ACROSS(NAME, TYPE, WIDEST) \
-      CKC_CROSS_TILES(ckc_cross_##NAME, TYPE) \
+      CKC_EACH_HEIGHT(CKC_CROSS_ROWS, ckc_cross_##NAME, TYPE) \
       CKC_UNUSED static void ckc_follow_##NAME( \
         ptrdiff_t full, ptrdiff_t columns, const ckc_line *line, const ckc_line *end, const TYPE *a, \
         ptrdiff_t ks, const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
@@ -169,11 +158,7 @@ enum CAcrossSource {
         } \
         TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
         tile(line, end, a, ks, b, bs, sums, 2 * lanes, 0); \
-        for (ptrdiff_t i = 0; i < full; ++i) { \
-          const TYPE *const s = sums + i * 2 * lanes; \
-          TYPE *const p = c + i * ldc; \
-          for (ptrdiff_t j = 0; j < columns; ++j) p[j] = adds ? p[j] + s[j] : s[j]; \
-        } \
+        for (ptrdiff_t i = 0; i < full; ++i) CKC_STORE_ROW(TYPE, i, sums + i * 2 * lanes) \
       }
     #else
     #define CKC_ACROSS(NAME, TYPE, WIDEST) \
@@ -192,9 +177,7 @@ enum CAcrossSource {
               for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
             } \
           } \
-          for (ptrdiff_t j = 0; j < columns; ++j) { \
-            c[i * ldc + j] = adds ? c[i * ldc + j] + sums[j] : sums[j]; \
-          } \
+          CKC_STORE_ROW(TYPE, i, sums) \
         } \
       }
     #endif

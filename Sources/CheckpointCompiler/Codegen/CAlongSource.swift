@@ -153,10 +153,7 @@ enum CAlongSource {
         ptrdiff_t bs, TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
-        typedef TYPE T; \
-        typedef TYPE V __attribute__((vector_size(CKC_GEMM_BYTES))); \
-        typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
-        const ptrdiff_t lanes = CKC_GEMM_LANES(T); \
+        CKC_TILE_TYPES(TYPE) \
         CKC_EACH_ROW(CKC_ZERO_##N) \
         CKC_EACH_ROW(CKC_FETCH_##N) \
         for (; tap < end; ++tap) { \
@@ -195,9 +192,7 @@ enum CAlongSource {
               for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
             } \
           } \
-          for (ptrdiff_t j = 0; j < columns; ++j) { \
-            c[i * ldc + j] = adds ? c[i * ldc + j] + sums[j] : sums[j]; \
-          } \
+          CKC_STORE_ROW(TYPE, i, sums) \
         } \
       }
     #endif
@@ -215,11 +210,7 @@ enum CAlongSource {
         } \
         TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
         ckc_reach_##NAME(columns, tap, end, b, bs, sums, width, 0); \
-        for (ptrdiff_t i = 0; i < rows; ++i) { \
-          const TYPE *const s = sums + i * width; \
-          TYPE *const to = c + i * ldc; \
-          for (ptrdiff_t j = 0; j < columns; ++j) to[j] = adds ? to[j] + s[j] : s[j]; \
-        } \
+        for (ptrdiff_t i = 0; i < rows; ++i) CKC_STORE_ROW(TYPE, i, sums + i * width) \
       }
 
     """#

@@ -109,7 +109,7 @@ struct CPartSignature {
 }
 
 /// Writes the function of one part.
-struct CPart {
+struct CPart: PlaceText {
   typealias Loop = Contraction.Loop
   typealias Part = Contraction.Part
 
@@ -146,23 +146,6 @@ struct CPart {
     let dtype = dtypes.result
     if dtype == .bf16 || dtype == .f16 { return "ckc_f32_to_\(dtype.name)(\(sum))" }
     return dtype.isFloatingPoint ? sum : "(\(cStorageType(dtype)))\(sum)"
-  }
-
-  /// A product as a term: `+ i * 3`, nothing for a factor of 0.
-  func term(_ index: String, _ factor: Int) -> String {
-    switch factor {
-    case 0: ""
-    case 1: " + \(index)"
-    case let factor where factor < 0: " - \(index) * \(-factor)"
-    default: " + \(index) * \(factor)"
-    }
-  }
-
-  /// A sum of terms after a start.
-  func sum(_ start: String, _ loops: [Loop], _ prefix: String, _ factor: (Loop) -> Int) -> String {
-    var text = start
-    for (index, loop) in loops.enumerated() { text += term("\(prefix)\(index)", factor(loop)) }
-    return text.hasPrefix("0 + ") ? String(text.dropFirst(4)) : text
   }
 
   /// Lines that take a flat index apart into the indices `prefix0`, `prefix1`, … of nested loops.

@@ -99,8 +99,21 @@ enum CGemmSource {
     #endif
     #define CKC_GEMM_LANES(T) ((ptrdiff_t)(CKC_GEMM_BYTES / sizeof(T)))
     #define CKC_GEMM_COLUMNS(T) (2 * CKC_GEMM_LANES(T))
+    /* Row i of c becomes some sums, or has them added. */
+    #define CKC_STORE_ROW(TYPE, i, sums) \
+      { \
+        const TYPE *const s = (sums); \
+        TYPE *const p = c + (i) * ldc; \
+        for (ptrdiff_t j = 0; j < columns; ++j) p[j] = adds ? p[j] + s[j] : s[j]; \
+      }
 
     #ifdef CKC_GEMM_VECTORS
+    /* A number, vectors of them, such vectors anywhere in memory. */
+    #define CKC_TILE_TYPES(TYPE) \
+      typedef TYPE T; \
+      typedef TYPE V __attribute__((vector_size(CKC_GEMM_BYTES))); \
+      typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
+      const ptrdiff_t lanes = CKC_GEMM_LANES(T);
     #define CKC_EACH_2(X) X(0, a0, 0) X(1, a0, 1)
     #define CKC_EACH_4(X) CKC_EACH_2(X) X(2, a0, 2) X(3, a3, 0)
     #define CKC_EACH_6(X) CKC_EACH_4(X) X(4, a3, 1) X(5, a3, 2)
@@ -129,10 +142,7 @@ enum CGemmSource {
         const TYPE *CKC_RESTRICT b, ptrdiff_t bs, TYPE *CKC_RESTRICT c, ptrdiff_t ldc, int adds) \
       { \
         CKC_CONTRACT_BODY \
-        typedef TYPE T; \
-        typedef TYPE V __attribute__((vector_size(CKC_GEMM_BYTES))); \
-        typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
-        const ptrdiff_t lanes = CKC_GEMM_LANES(T); \
+        CKC_TILE_TYPES(TYPE) \
         CKC_EACH_##ROWS(CKC_ZERO_##N) \
         CKC_EACH_##ROWS(CKC_FETCH_##N) \
         for (int r = 0; r < runs->count; ++r) { \
@@ -157,17 +167,16 @@ enum CGemmSource {
         (void)lanes; \
       }
     #define CKC_TILES_ROWS(NAME, TYPE, ROWS) CKC_TILE(NAME, TYPE, ROWS, 1) CKC_TILE(NAME, TYPE, ROWS, 2)
+    /* Every height of tiles. */
     #if CKC_GEMM_ROWS == 14
-    #define CKC_TILES(NAME, TYPE) \
-      CKC_TILES_ROWS(NAME, TYPE, 2) CKC_TILES_ROWS(NAME, TYPE, 4) \
-      CKC_TILES_ROWS(NAME, TYPE, 8) CKC_TILES_ROWS(NAME, TYPE, 14)
+    #define CKC_EACH_HEIGHT(X, NAME, TYPE) \
+      X(NAME, TYPE, 2) X(NAME, TYPE, 4) X(NAME, TYPE, 8) X(NAME, TYPE, 14)
     #define CKC_PICK_ROWS(NAME, N) \
       (full == 14 ? NAME##_14_##N : full == 8 ? NAME##_8_##N : full == 4 ? NAME##_4_##N \
        : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 8 ? 14 : (rows) > 4 ? 8 : (rows) > 2 ? 4 : 2)
     #else
-    #define CKC_TILES(NAME, TYPE) \
-      CKC_TILES_ROWS(NAME, TYPE, 2) CKC_TILES_ROWS(NAME, TYPE, 4) CKC_TILES_ROWS(NAME, TYPE, 6)
+    #define CKC_EACH_HEIGHT(X, NAME, TYPE) X(NAME, TYPE, 2) X(NAME, TYPE, 4) X(NAME, TYPE, 6)
     #define CKC_PICK_ROWS(NAME, N) \
       (full == 6 ? NAME##_6_##N : full == 4 ? NAME##_4_##N : NAME##_2_##N)
     #define CKC_GEMM_FULL(rows) ((rows) > 4 ? 6 : (rows) > 2 ? 4 : 2)
@@ -175,7 +184,7 @@ enum CGemmSource {
     /* c[rows, columns] = or += the sum over the runs of depths. Rows of a are rs apart and depths ks, depths of b
        bs. A tile reads whole vectors of b, and an even number of rows of a. */
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
-      CKC_TILES(ckc_tile_##NAME, TYPE) \
+      CKC_EACH_HEIGHT(CKC_TILES_ROWS, ckc_tile_##NAME, TYPE) \
       CKC_UNUSED static void ckc_gemm_##NAME( \
         ptrdiff_t rows, ptrdiff_t columns, const ckc_runs *runs, const TYPE *a, ptrdiff_t rs, \
         ptrdiff_t ks, const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
@@ -192,11 +201,7 @@ enum CGemmSource {
         } \
         TYPE sums[CKC_GEMM_ROWS * WIDEST]; \
         tile(runs, a, rs, ks, b, bs, sums, 2 * lanes, 0); \
-        for (ptrdiff_t i = 0; i < rows; ++i) { \
-          const TYPE *const s = sums + i * 2 * lanes; \
-          TYPE *const p = c + i * ldc; \
-          for (ptrdiff_t j = 0; j < columns; ++j) p[j] = adds ? p[j] + s[j] : s[j]; \
-        } \
+        for (ptrdiff_t i = 0; i < rows; ++i) CKC_STORE_ROW(TYPE, i, sums + i * 2 * lanes) \
       }
     #else
     #define CKC_GEMM(NAME, TYPE, WIDEST) \
@@ -215,9 +220,7 @@ enum CGemmSource {
               for (ptrdiff_t j = 0; j < columns; ++j) sums[j] += x * y[j]; \
             } \
           } \
-          for (ptrdiff_t j = 0; j < columns; ++j) { \
-            c[i * ldc + j] = adds ? c[i * ldc + j] + sums[j] : sums[j]; \
-          } \
+          CKC_STORE_ROW(TYPE, i, sums) \
         } \
       }
     #endif

@@ -21,20 +21,7 @@ extension CSupport {
               /* A multiple of sixteen: adding a lane does not carry into the upper half. */
               uint32_t c0 = (uint32_t)first + lane;
               uint32_t c1 = (uint32_t)(first >> 32);
-              uint32_t c2 = step;
-              uint32_t c3 = 0;
-              uint32_t k0 = seed;
-              uint32_t k1 = stream;
-              for (int round = 0; round < 10; round++) {
-                const uint64_t product0 = (uint64_t)c0 * 0xD2511F53u;
-                const uint64_t product2 = (uint64_t)c2 * 0xCD9E8D57u;
-                c0 = (uint32_t)(product2 >> 32) ^ c1 ^ k0;
-                c1 = (uint32_t)product2;
-                c2 = (uint32_t)(product0 >> 32) ^ c3 ^ k1;
-                c3 = (uint32_t)product0;
-                k0 += 0x9E3779B9u;
-                k1 += 0xBB67AE85u;
-              }
+              \(philoxRounds(indent: 6))
               words[lane] = c0;
               words[lane + 16] = c1;
               words[lane + 32] = c2;
@@ -71,4 +58,26 @@ extension CSupport {
         }
         """),
   ]
+
+  /// The rounds of a block whose number is in `c0` and `c1`; its words are in `c0` … `c3` then.
+  static func philoxRounds(indent: Int) -> String {
+    let lines = """
+      uint32_t c2 = step;
+      uint32_t c3 = 0;
+      uint32_t k0 = seed;
+      uint32_t k1 = stream;
+      for (int round = 0; round < 10; round++) {
+        const uint64_t product0 = (uint64_t)c0 * 0xD2511F53u;
+        const uint64_t product2 = (uint64_t)c2 * 0xCD9E8D57u;
+        c0 = (uint32_t)(product2 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)product2;
+        c2 = (uint32_t)(product0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)product0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+      }
+      """
+    return lines.split(separator: "\n").joined(
+      separator: "\n" + String(repeating: " ", count: indent))
+  }
 }

@@ -198,7 +198,16 @@ public struct CompilerDriver: Sendable {
   public func compile(
     _ sources: [String], to output: String, as product: Product, extraFlags: [String] = []
   ) throws(ToolchainError) -> String {
-    let line = commandLine(sources, to: output, as: product, extraFlags: extraFlags)
+    try Self.run(
+      commandLine(sources, to: output, as: product, extraFlags: extraFlags), named: "C compiler")
+  }
+
+  /// Runs a compiler.
+  ///
+  /// - Returns: What it wrote.
+  /// - Throws: An error with the command line and its output.
+  @discardableResult
+  package static func run(_ line: [String], named name: String) throws(ToolchainError) -> String {
     let result: ProcessResult
     do {
       result = try Subprocess.run(line, joinsStreams: true)
@@ -207,7 +216,7 @@ public struct CompilerDriver: Sendable {
     }
     let text = String(decoding: result.standardOutput, as: UTF8.self)
     guard result.isSuccess else {
-      throw ToolchainError("the C compiler failed (\(result.status))", command: line, output: text)
+      throw ToolchainError("the \(name) failed (\(result.status))", command: line, output: text)
     }
     return text
   }
