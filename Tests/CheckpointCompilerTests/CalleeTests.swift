@@ -76,6 +76,40 @@ import Testing
     #expect(verify(function).isEmpty)
   }
 
+  /// A text that is read again has them in the order in which it names them, so a dead op that named
+  /// one first must leave no trace.
+  @Test func standInTheOrderOfNaming() throws {
+    let module = try moduleOf(
+      """
+      func @a(%x: f32) -> f32 {
+        %y = negate %x
+        return %y
+      }
+
+      func @b(%x: f32) -> f32 {
+        %y = exp %x
+        return %y
+      }
+
+      func @c(%x: f32) -> f32 {
+        %y = sin %x
+        return %y
+      }
+
+      func @main(%i: i32, %x: f32) -> f32 {
+        %unread = case %i, %x {branches = [@b, @c]}
+        %y = case %i, %x {branches = [@a, @c]}
+        %z = case %i, %y {branches = [@b, @a]}
+        return %z
+      }
+      """)
+    let function = simplified(inlined(module.entry, in: module))
+    #expect(function.callees.map(\.name) == ["a", "c", "b"])
+    let printed = Printer.print(function)
+    let again = try moduleOf(printed)
+    #expect(Printer.print(inlined(again.entry, in: again)) == printed)
+  }
+
   @Test func areWidenedWithTheFunction() throws {
     let module = try moduleOf(Self.text)
     let function = inDoublePrecision(inlined(module.entry, in: module))

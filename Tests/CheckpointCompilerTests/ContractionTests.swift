@@ -443,6 +443,13 @@ private func randomConvolution(
       cases.append(try randomDot(uniform(dtype), &generator))
       for _ in 0..<4 { cases.append(try randomConvolution(uniform(dtype), &generator)) }
     }
+    for (w, numbers) in [
+      ([3, 3, 32, 32], "b01f_01io->b01f"), ([8, 30, 30, 32], "f01b_i01o->01bf"),
+    ] {
+      let window = convolution([8, 30, 30, 32], w, numbers, padding: [1, 1])
+      cases.append(try wholeNumbered(window, &generator))
+      #expect(cases.last?.contraction.winograd != nil)
+    }
     cases.append(try randomDot(.init(first: .bf16, second: .f16, result: .f64), &generator))
     cases.append(try randomDot(.init(first: .ui8, second: .i32, result: .i64), &generator))
     let directory = try TemporaryDirectory()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CheckpointCompiler
 
-/// The contraction of a product of matrices, and of a two-dimensional convolution.
+/// A product of matrices.
 private func product(_ m: Int, _ n: Int, _ k: Int, lhsContract: Int = 1) -> OpSignature {
   OpSignature(
     opcode: .dotGeneral,
@@ -12,7 +12,8 @@ private func product(_ m: Int, _ n: Int, _ k: Int, lhsContract: Int = 1) -> OpSi
     attributes: DotDimensions(lhsContract: [lhsContract], rhsContract: [0]).attributes)
 }
 
-private func convolution(
+/// A convolution along two axes.
+func convolution(
   _ x: [Int], _ w: [Int], _ numbers: String, padding: [Int], strides: [Int] = [1, 1],
   rhsDilation: [Int] = [1, 1], lhsDilation: [Int] = [1, 1], reversal: [Int] = [0, 0]
 ) -> OpSignature {
@@ -25,8 +26,19 @@ private func convolution(
     attributes: window.attributes(ConvolutionDimensions(numbers)!))
 }
 
-private func contraction(_ signature: OpSignature) throws -> Contraction {
+func contraction(_ signature: OpSignature) throws -> Contraction {
   Contraction(signature, result: try signature.opcode.definition.typeRule(signature))!
+}
+
+/// A contraction of whole numbers from -4 to 4.
+func wholeNumbered(
+  _ signature: OpSignature, _ generator: inout SeededGenerator
+) throws -> CompiledContractions.Case {
+  let operands = signature.operandTypes.map { type in
+    Tensor(
+      type, integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 9)) - 4 })
+  }
+  return try contraction(signature.opcode, operands, signature.attributes)
 }
 
 @Suite struct InPlaceRowsTests {
@@ -68,7 +80,7 @@ private func contraction(_ signature: OpSignature) throws -> Contraction {
 
   @Test func rowsInPlaceTakeNoScratch() throws {
     let signature = convolution(
-      [2, 16, 16, 32], [3, 3, 32, 32], "b01f_01io->b01f", padding: [1, 1])
+      [2, 16, 16, 32], [5, 5, 32, 32], "b01f_01io->b01f", padding: [2, 2])
     for threads in [1, 2, 16] {
       #expect(scratchBytes(for: try contraction(signature), target: .cpu(threadsMax: threads)) == 0)
     }
@@ -110,14 +122,7 @@ private func contraction(_ signature: OpSignature) throws -> Contraction {
       convolution([2, 30, 31, 10], [2, 30, 31, 3], "f01b_i01o->01bf", padding: [2, 0]),
       product(130, 40, 24), product(26, 70, 900, lhsContract: 0),
     ]
-    let cases = try signatures.map { signature in
-      let operands = signature.operandTypes.map { type in
-        Tensor(
-          type,
-          integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 9)) - 4 })
-      }
-      return try contraction(signature.opcode, operands, signature.attributes)
-    }
+    let cases = try signatures.map { try wholeNumbered($0, &generator) }
     try CompiledContractions(cases).expectExact()
   }
 }

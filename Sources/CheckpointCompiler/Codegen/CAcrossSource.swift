@@ -15,7 +15,7 @@ enum CAcrossSource {
   static func source(for contractions: [Contraction]) -> String {
     var sums: Set<DType> = []
     var lines = 1
-    for contraction in contractions {
+    for contraction in contractions where contraction.winograd == nil {
       for part in contraction.parts
       where part.isPacked(contraction.dtypes)
         && part.rowLayout(contraction.dtypes) == .acrossInPlace

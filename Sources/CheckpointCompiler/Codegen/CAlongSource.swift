@@ -17,7 +17,7 @@ enum CAlongSource {
   static func source(for contractions: [Contraction]) -> String {
     var sums: Set<DType> = []
     var (taps, zeros) = (1, 1)
-    for contraction in contractions {
+    for contraction in contractions where contraction.winograd == nil {
       for part in contraction.parts
       where part.isPacked(contraction.dtypes) && part.rowLayout(contraction.dtypes) == .alongInPlace
       {

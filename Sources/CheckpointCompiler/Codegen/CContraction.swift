@@ -51,6 +51,9 @@ private func cFunction(
   let factors = Array(buffers.prefix(contraction.factorBufferCount))
   let signature = CPartSignature(dtypes: contraction.dtypes, factors: factors, epilogue: epilogue)
   let arguments = signature.arguments
+  if let winograd = contraction.winograd(target) {
+    return CWinograd(winograd, signature: signature, name: name, target: target).text
+  }
   for (index, part) in contraction.parts.enumerated() {
     let partName = contraction.parts.count == 1 ? name : "\(name)_\(index)"
     let writer = CPart(

@@ -92,6 +92,7 @@ extension Contraction.Part {
 
 /// Bytes of scratch that the function of `cFunction(for:name:target:)` is handed; aligned to 64.
 func scratchBytes(for contraction: Contraction, target: Target) -> Int {
+  if let winograd = contraction.winograd(target) { return winograd.scratchBytes(target) }
   let size = contraction.dtypes.sum.byteCount
   var most = 0
   for part in contraction.parts {

@@ -102,6 +102,8 @@ struct Contraction: Sendable, Hashable {
   var dtypes: DTypes
   /// The parts; none where the result has no element.
   var parts: [Part]
+  /// The convolution as one with fewer products; nil for all others.
+  private(set) var winograd: Winograd?
   /// What is done with the sums before anything is stored; nil where they are the result.
   var epilogue: Epilogue?
   /// What makes the factors as they are packed; nil where they are in memory.
@@ -134,8 +136,14 @@ struct Contraction: Sendable, Hashable {
       if !isEmpty { parts = [Part(convolution: signature, result: result)] }
     default: return nil
     }
+    let filtering = parts.first.flatMap { Winograd($0, dtypes) }
     if let epilogue {
       for index in parts.indices where !parts[index].follow(epilogue) { return nil }
+    }
+    if filtering != nil {
+      // An epilogue that cuts the loops must not decide how the sums are made.
+      winograd = Winograd(parts[0], dtypes)
+      if winograd == nil { return nil }
     }
     parts = parts.flatMap { $0.withoutGaps() }.map { $0.simplified() }
     for index in parts.indices {

@@ -87,6 +87,10 @@ struct KernelText {
         add("\(CUDAContractionForm(part))", 1)
         continue
       }
+      if let winograd = contraction.winograd {
+        add(winograd.description(target), 1)
+        continue
+      }
       switch part.form(types, target) {
       case .lanes: add("lanes along the result, sums outside", 1)
       case .dots: add("lanes along the depth", 1)

@@ -99,10 +99,11 @@ extension PackedSide {
 
 extension Contraction {
   /// Whether prologues can run where their factors are packed: every part has panels, and neighbours
-  /// in them ascend.
+  /// in them ascend. Transforms of tiles read memory.
   func packsPrologues(_ target: Target) -> Bool {
     [Operand.first, .second].allSatisfy { operand in
       guard prologue(operand) != nil else { return true }
+      guard winograd == nil else { return false }
       return parts.allSatisfy { part in
         guard case .packed = part.form(dtypes, target) else { return false }
         return PackedSide(part, operand).computedStep > 0

@@ -133,6 +133,11 @@ extension Function {
 }
 
 extension Function {
+  /// Whether a kernel is a convolution, or holds one.
+  func holdsConvolution(_ kernel: OpID) -> Bool {
+    contractionOp(of: kernel).map { ops[$0].opcode == .convolution } ?? false
+  }
+
   /// Whether a kernel makes a factor of its contraction itself.
   func hasPrologue(_ kernel: OpID) -> Bool {
     guard ops[kernel].opcode == .fusion, let contraction = contractionOp(of: kernel) else {
@@ -149,10 +154,13 @@ extension Function {
     guard ops[op].opcode.isSumOfProducts,
       let contraction = Contraction(signature(of: op), result: type(of: result(of: op)))
     else { return false }
-    return contraction.parts.allSatisfy { part in
-      // The form does not depend on the machine.
-      guard case .packed = part.form(contraction.dtypes, .cpu(threadsMax: 1)) else { return false }
-      return true
-    }
+    return contraction.winograd == nil
+      && contraction.parts.allSatisfy { part in
+        // The form does not depend on the machine.
+        guard case .packed = part.form(contraction.dtypes, .cpu(threadsMax: 1)) else {
+          return false
+        }
+        return true
+      }
   }
 }

@@ -180,7 +180,7 @@ private struct EpilogueSearch {
   /// Whether the kernel would make the next value of an argument that it reads elsewhere than at the
   /// place of the result: that could not be written in place.
   private var updatesFactor: Bool {
-    let arguments = Set(members.compactMap { grouping.updatedArgument(function.result(of: $0)) })
+    let arguments = Set(members.compactMap { grouping.updated[function.result(of: $0)] })
     guard !arguments.isEmpty else { return false }
     var stack = Array(function.operands(of: contraction))
     for op in members {

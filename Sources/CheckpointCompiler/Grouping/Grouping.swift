@@ -61,9 +61,9 @@ func withoutFusions(_ function: Function) -> Function {
 /// The groups of one function.
 struct Grouping {
   /// The most ops of one kernel; long chains become several kernels.
-  private static let opsMax = 48
+  static let opsMax = 48
   /// The most ops that a search for a cycle looks at.
-  private static let searchMax = 400
+  static let searchMax = 400
   /// The most indexing ops in a row that are copied into their readers; the next one is a kernel.
   private static let indexingMax = 8
 
@@ -90,7 +90,7 @@ struct Grouping {
   private(set) var readers: Table<ValueID, [OpID]>
   let isReturned: Set<ValueID>
   /// The argument that a value is the next value of, as its reader at other places would see it.
-  private var updated: [ValueID: ValueID] = [:]
+  private(set) var updated: [ValueID: ValueID] = [:]
   /// Whether an op is copied into the kernels that read it.
   private(set) var isCopied: Table<OpID, Bool>
   /// Whether an op is part of the backward pass.
@@ -178,9 +178,6 @@ struct Grouping {
     return isReturned.contains(value) || isReadOutside(value, by: groupOf[op])
   }
 
-  /// The argument that a value is the next value of.
-  func updatedArgument(_ value: ValueID) -> ValueID? { updated[value] }
-
   /// Indexing ops, but for every one after `indexingMax` in a row.
   private static func copiedOps(_ function: Function, _ body: [OpID]) -> Table<OpID, Bool> {
     var depth = Table<OpID, Int>(repeating: 0, count: function.ops.count)
@@ -218,177 +215,7 @@ struct Grouping {
     }
   }
 
-  // MARK: Readers
-
-  /// The ops that read a value themselves or through indexing ops, with the way from the value to
-  /// each; nil where it is needed in memory: returned, viewed, or read by an op that cannot be fused.
-  private func fusibleReaders(of value: ValueID) -> [(op: OpID, path: [OpID])]? {
-    var found: [(op: OpID, path: [OpID])] = []
-    var stack: [(value: ValueID, path: [OpID])] = [(value, [])]
-    while let (value, path) = stack.popLast() {
-      if isReturned.contains(value) { return nil }
-      for reader in readers[value] {
-        if groupOf[reader] >= 0 {
-          if function.ops[reader].opcode == .random { return nil }
-          found.append((reader, path))
-        } else if isCopied[reader] {
-          stack.append((function.result(of: reader), path + [reader]))
-        } else {
-          return nil
-        }
-      }
-      if found.count > 16 { return nil }
-    }
-    return found
-  }
-
-  /// All fusible ops that read a value, in memory or not.
-  private func someReaders(of value: ValueID) -> [(op: OpID, path: [OpID])] {
-    var found: [(op: OpID, path: [OpID])] = []
-    var stack: [(value: ValueID, path: [OpID])] = [(value, [])]
-    while let (value, path) = stack.popLast(), found.count < 16 {
-      for reader in readers[value] {
-        if groupOf[reader] >= 0 {
-          if function.ops[reader].opcode != .random { found.append((reader, path)) }
-        } else if isCopied[reader] {
-          stack.append((function.result(of: reader), path + [reader]))
-        }
-      }
-    }
-    return found
-  }
-
-  // MARK: Fitting
-
-  /// Whether a value that one op of a frame makes can be read by another in the same loops.
-  private func isAligned(_ value: ValueID, _ path: [OpID], _ reader: OpID, _ frame: LoopFrame)
-    -> Bool
-  {
-    let shape = function.type(of: value).shape
-    guard !path.isEmpty else {
-      if function.ops[reader].opcode == .reduce { return shape == frame.domain }
-      return shape == frame.domain || frame.isKept(shape)
-    }
-    // A kept value that is broadcast back to the domain, dimension by dimension.
-    guard path.count == 1, function.ops[path[0]].opcode == .broadcastInDim, frame.isKept(shape),
-      function.type(of: function.result(of: path[0])).shape == frame.domain
-    else { return false }
-    return function.ops[path[0]].attributes.ints(.dims)! == frame.keptDims
-  }
-
-  /// Whether all that an op reads of two groups, itself or through copied indexing ops, is where their
-  /// common loops leave it.
-  private func readsAligned(_ op: OpID, _ a: Int, _ b: Int, _ frame: LoopFrame) -> Bool {
-    guard function.ops[op].opcode != .random else { return true }
-    var stack: [(value: ValueID, path: [OpID])] = []
-    for operand in function.operands(of: op) { stack.append((operand, [])) }
-    while let (value, path) = stack.popLast() {
-      guard let definition = function.definingOp(of: value) else { continue }
-      if groupOf[definition] == a || groupOf[definition] == b {
-        guard isAligned(value, path, op, frame) else { return false }
-      } else if isCopied[definition], let source = function.operands(of: definition).first {
-        stack.append((source, [definition] + path))
-      }
-    }
-    return true
-  }
-
-  /// The frame of two groups as one; nil where their loops or what passes between them do not fit.
-  private func joinedFrame(_ a: Int, _ b: Int) -> LoopFrame? {
-    guard groups[a].ops.count + groups[b].ops.count <= Grouping.opsMax,
-      let frame = groups[a].frame.joined(with: groups[b].frame),
-      function.accumulatorBytes(of: groups[a].ops + groups[b].ops)
-        <= LoopLowering.accumulatorBytesMax
-    else { return nil }
-    let randoms = (groups[a].ops + groups[b].ops).filter { function.ops[$0].opcode == .random }
-    guard randoms.count <= LoopLowering.randomsMax else { return nil }
-    for op in randoms {
-      // Random numbers are made in blocks along one loop, from a key in memory.
-      guard frame.reduced.isEmpty else { return nil }
-      if let key = function.definingOp(of: function.operands(of: op).first!),
-        groupOf[key] == a || groupOf[key] == b
-      {
-        return nil
-      }
-    }
-    guard !readsElsewhere(a, whatUpdates: b), !readsElsewhere(b, whatUpdates: a) else { return nil }
-    for op in groups[a].ops + groups[b].ops where !readsAligned(op, a, b, frame) { return nil }
-    return frame
-  }
-
-  /// Whether a group reads, through an indexing op, an argument of which another makes the next value:
-  /// in one kernel the argument could not be overwritten in place.
-  private func readsElsewhere(_ reader: Int, whatUpdates writer: Int) -> Bool {
-    guard !updated.isEmpty else { return false }
-    for op in groups[writer].ops {
-      for value in function.results(of: op) {
-        guard let argument = updated[value] else { continue }
-        let isIndexed = readers[argument].contains { indexing in
-          isCopied[indexing]
-            && readers[function.result(of: indexing)].contains { groupOf[$0] == reader }
-        }
-        if isIndexed { return true }
-      }
-    }
-    return false
-  }
-
-  /// Whether a group depends on another through an op of neither.
-  private func dependsIndirectly(_ group: Int, on other: Int) -> Bool {
-    let first = position[groups[other].ops.first!]
-    var seenGroups: Set<Int> = [group, other]
-    var seenOps: Set<OpID> = []
-    var stack: [OpID] = []
-    var steps = 0
-    func push(_ ops: [OpID]) {
-      for op in ops {
-        for operand in function.operands(of: op) {
-          guard let definition = function.definingOp(of: operand) else { continue }
-          stack.append(definition)
-        }
-      }
-    }
-    // What the group reads from the other directly, or through an indexing op that is copied into it,
-    // closes no cycle.
-    for definition in sources(of: group) {
-      let owner = groupOf[definition]
-      if owner != other, owner != group { stack.append(definition) }
-    }
-    while let op = stack.popLast() {
-      steps += 1
-      if steps > Grouping.searchMax { return true }
-      let owner = groupOf[op]
-      if owner == other {
-        return true
-      } else if owner >= 0 {
-        guard owner != group, seenGroups.insert(owner).inserted else { continue }
-        // All ops of a kernel run together.
-        guard position[groups[owner].ops.last!] >= first else { continue }
-        push(groups[owner].ops)
-      } else {
-        guard position[op] >= first, seenOps.insert(op).inserted else { continue }
-        // An indexing op that only passes a value on is copied into its readers.
-        push([op])
-      }
-    }
-    return false
-  }
-
-  /// The ops that make what a group reads, through the indexing ops that are copied into it.
-  private func sources(of group: Int) -> [OpID] {
-    var found: [OpID] = []
-    var seen: Set<OpID> = []
-    var stack = groups[group].ops
-    while let op = stack.popLast() {
-      for operand in function.operands(of: op) {
-        guard let definition = function.definingOp(of: operand), seen.insert(definition).inserted
-        else { continue }
-        let isCopied = isCopied[definition] && !readsMemory(op)
-        if isCopied { stack.append(definition) } else { found.append(definition) }
-      }
-    }
-    return found
-  }
+  // MARK: Sweeps
 
   /// Joins two groups if their loops fit and no cycle arises.
   @discardableResult
@@ -409,8 +236,6 @@ struct Grouping {
   func merged(_ a: [OpID], _ b: [OpID]) -> [OpID] {
     (a + b).sorted { position[$0] < position[$1] }
   }
-
-  // MARK: Sweeps
 
   /// An op that one kernel alone reads joins it, from the last op to the first.
   private mutating func joinSingleReaders() {

@@ -70,7 +70,7 @@ extension Grouping {
   /// Whether a unit makes the next value of an argument that ops read: a factor is read until the last
   /// product is made, so that it could not be written in place.
   private func updatesOperand(of making: [OpID], _ unit: EpilogueUnit) -> Bool {
-    let arguments = Set(unit.compactMap { updatedArgument(function.result(of: $0)) })
+    let arguments = Set(unit.compactMap { updated[function.result(of: $0)] })
     guard !arguments.isEmpty else { return false }
     var seen: Set<ValueID> = []
     var stack = making.flatMap { Array(function.operands(of: $0)) }

@@ -52,16 +52,13 @@ extension Function {
     return callee.prunedCallees()
   }
 
-  /// The function without callees that nothing names.
+  /// The function with the callees that it needs, in the order in which its ops name them: that of
+  /// its text when it is read again.
   package func prunedCallees() -> Function {
     guard !callees.isEmpty else { return self }
-    var needed = Set(namedFunctions)
-    for callee in callees.reversed() where needed.contains(callee.name) {
-      needed.formUnion(callee.namedFunctions)
-    }
-    guard callees.contains(where: { !needed.contains($0.name) }) else { return self }
+    let byName = Dictionary(callees.map { ($0.name, $0) }) { first, _ in first }
     var function = self
-    function.callees.removeAll { !needed.contains($0.name) }
+    function.callees = functionsReached(from: namedFunctions) { byName[$0] }
     return function
   }
 }

@@ -28,8 +28,11 @@ package struct KernelWork: Sendable, Equatable {
         loopFlops += cost.flops
       }
     }
-    if function.hasPrologue(kernel.op), let contraction = function.contraction(of: kernel.op) {
+    if function.hasPrologue(kernel.op) || function.holdsConvolution(kernel.op),
+      let contraction = function.contraction(of: kernel.op)
+    {
       loopFlops += contraction.repeatedPrologueFlops(target)
+      if let winograd = contraction.winograd(target) { contractionFlops = 2 * winograd.products }
     }
     bytes = Self.bytesMoved(by: kernel, in: function, isInPlace: isInPlace)
   }

@@ -3,6 +3,7 @@
 //
 // Order       The ops of the new function stand in the order of the schedule; nothing after this
 //             stage moves them.
+// Callees     In the order in which the schedule names them, so that the text comes back as it is.
 // Names       The clone of `%h` is `%h.r1`, the next `%h.r2`.
 // Regions     A run of clones becomes a `recompute` region. Forward kernels around a value that is
 //             dropped and recomputed later become a `no_grad` region, so that the scoping rules of
@@ -16,7 +17,7 @@
 /// - Complexity: O(computations · operands + ops).
 func rewritten(_ priced: PricedFunction, computations: [Int]) -> Function {
   let line = ScheduleLine(priced, computations: computations)
-  return line.withRegions()
+  return line.withRegions().prunedCallees()
 }
 
 /// The straight line of ops of a schedule, before regions are drawn.

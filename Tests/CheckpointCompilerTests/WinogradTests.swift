@@ -1,0 +1,117 @@
+import Testing
+
+@testable import CheckpointCompiler
+
+/// Convolutions by minimal filtering. Whole numbers make every transform exact.
+@Suite struct WinogradTests {
+  private static let needsCompiler = ConditionTrait.enabled(
+    if: CompiledContractions.hasCompiler, "no C compiler")
+  private static let forward = "b01f_01io->b01f"
+  private static let kernelGradient = "f01b_i01o->01bf"
+
+  private func role(_ signature: OpSignature) throws -> Winograd.Role? {
+    try contraction(signature).winograd?.role
+  }
+
+  @Test func threeTapsOfStrideOneAreFiltered() throws {
+    let x = [2, 16, 16, 32]
+    #expect(try role(convolution(x, [3, 3, 32, 40], Self.forward, padding: [1, 1])) == .outputs)
+    #expect(try role(convolution(x, [3, 3, 32, 40], Self.forward, padding: [0, 2])) == .outputs)
+    #expect(
+      try role(
+        convolution(x, [3, 3, 48, 32], "b01f_01oi->b01f", padding: [1, 1], reversal: [1, 1]))
+        == .outputs)
+    #expect(
+      try role(convolution(x, [2, 16, 16, 48], Self.kernelGradient, padding: [1, 1])) == .taps)
+  }
+
+  @Test func othersAreNot() throws {
+    let x = [2, 16, 16, 32]
+    let w = [3, 3, 32, 32]
+    let others = [
+      convolution(x, w, Self.forward, padding: [1, 1], strides: [2, 2]),
+      convolution(x, w, Self.forward, padding: [2, 2], rhsDilation: [2, 2]),
+      convolution(x, [5, 5, 32, 32], Self.forward, padding: [2, 2]),
+      // Few channels or columns, few tiles.
+      convolution([2, 16, 16, 16], [3, 3, 16, 32], Self.forward, padding: [1, 1]),
+      convolution(x, [3, 3, 32, 16], Self.forward, padding: [1, 1]),
+      convolution([1, 8, 8, 32], w, Self.forward, padding: [1, 1]),
+      // Channels that are no whole vectors, or no neighbours.
+      convolution([2, 16, 16, 36], [3, 3, 36, 32], Self.forward, padding: [1, 1]),
+      convolution([2, 32, 16, 16], [32, 32, 3, 3], "bf01_oi01->bf01", padding: [1, 1]),
+      convolution(x, [2, 16, 16, 36], Self.kernelGradient, padding: [1, 1]),
+    ]
+    for signature in others { #expect(try role(signature) == nil) }
+    for dtype: DType in [.f64, .bf16, .f16, .i32] {
+      var signature = convolution(x, w, Self.forward, padding: [1, 1])
+      signature.operandTypes = signature.operandTypes.map { $0.with(dtype) }
+      #expect(try role(signature) == nil)
+    }
+  }
+
+  @Test func aGraphicsProcessorMultipliesPlainly() throws {
+    let signature = convolution([2, 16, 16, 32], [3, 3, 32, 32], Self.forward, padding: [1, 1])
+    #expect(try contraction(signature).winograd(.cuda(.a100)) == nil)
+  }
+
+  @Test func scratchGrowsWithThreadsOnlyAndIsBounded() throws {
+    let shapes = [
+      convolution([64, 32, 32, 64], [3, 3, 64, 64], Self.forward, padding: [1, 1]),
+      convolution([64, 4, 4, 512], [3, 3, 512, 512], Self.forward, padding: [1, 1]),
+      convolution([64, 32, 32, 64], [64, 32, 32, 64], Self.kernelGradient, padding: [1, 1]),
+      convolution([64, 4, 4, 512], [64, 4, 4, 512], Self.kernelGradient, padding: [1, 1]),
+    ]
+    for signature in shapes {
+      let winograd = try #require(try contraction(signature).winograd)
+      let one = winograd.scratchBytes(.cpu(threadsMax: 1))
+      let two = winograd.scratchBytes(.cpu(threadsMax: 2))
+      #expect(one <= 4 << 20 && two - one <= 1 << 20)
+      #expect(winograd.role == .outputs || two == one)
+      // At least 2.25 times fewer products, apart from edges.
+      let plain = Double(winograd.tileCount * 4 * 9 * winograd.channels * winograd.columns)
+      #expect(winograd.products * 2.25 == plain)
+    }
+  }
+
+  @Test(needsCompiler) func sumsAreExact() throws {
+    var generator = SeededGenerator(seed: 8)
+    let signatures = [
+      // Odd extents; windows that begin outside, inside, and leave on one side; edges of columns.
+      convolution([3, 9, 11, 32], [3, 3, 32, 33], Self.forward, padding: [1, 1]),
+      convolution([2, 14, 13, 32], [3, 3, 32, 40], Self.forward, padding: [0, 2]),
+      convolution([20, 4, 5, 48], [3, 3, 48, 100], Self.forward, padding: [2, 1]),
+      // Gradients of images.
+      convolution(
+        [2, 13, 12, 48], [3, 3, 32, 48], "b01f_01oi->b01f", padding: [1, 1], reversal: [1, 1]),
+      // Gradients of kernels: several chunks of tiles, several blocks of channels and columns.
+      convolution([3, 17, 15, 32], [3, 17, 15, 48], Self.kernelGradient, padding: [1, 1]),
+      convolution([2, 11, 12, 144], [2, 11, 12, 160], Self.kernelGradient, padding: [1, 1]),
+      convolution([2, 14, 13, 32], [2, 12, 15, 32], Self.kernelGradient, padding: [0, 2]),
+    ]
+    let cases = try signatures.map { try wholeNumbered($0, &generator) }
+    #expect(cases.allSatisfy { $0.contraction.winograd != nil })
+    try CompiledContractions(cases).expectExact()
+  }
+
+  /// The transforms round a few times more, and sum fewer products: errors are those of plain sums.
+  @Test(needsCompiler) func realNumbersAreAsExactAsPlainSums() throws {
+    var generator = SeededGenerator(seed: 9)
+    let signature = convolution([2, 12, 12, 64], [3, 3, 64, 32], Self.forward, padding: [1, 1])
+    func numbers(_ type: TensorType) -> [Double] {
+      (0..<type.elementCount).map { _ in Double(Float(generator.unit() - 0.5)) }
+    }
+    let values = signature.operandTypes.map(numbers)
+    func operands(_ dtype: DType, _ change: (Double) -> Double) -> [Tensor] {
+      zip(signature.operandTypes, values).map { type, values in
+        Tensor(type.with(dtype), floats: values.map(change))
+      }
+    }
+    let one = try contraction(.convolution, operands(.f32) { $0 }, signature.attributes)
+    let y = try CompiledContractions([one]).run(0, threads: 2).floats
+    let exact = try result(.convolution, operands(.f64) { $0 }, signature.attributes).floats
+    let errors = zip(y, exact).map { abs($0 - $1) }
+    // 576 products below 1/4: their sums are of the order of 2.
+    #expect(errors.max()! < 4e-6)
+    #expect(errors.reduce(0, +) / Double(errors.count) < 4e-7)
+  }
+}
