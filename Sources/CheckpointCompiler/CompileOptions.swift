@@ -2,7 +2,7 @@
 
 /// How much arena the compiled step may use.
 public enum Budget: Sendable, Hashable {
-  /// As much as keeping everything takes.
+  /// As much as is worth its time.
   case unlimited
   /// At most this many bytes.
   case bytes(Int)
@@ -66,7 +66,8 @@ public struct CompileOptions: Sendable {
   public var optimizer: Optimizer?
   /// The arena that the step may use.
   public var budget: Budget
-  /// The largest overhead, as a fraction of the cost of keeping everything, for the least memory.
+  /// The largest overhead, as a fraction of the cost of keeping everything, for the least memory;
+  /// without a budget, `defaultMaxOverhead` where it is nil.
   public var maxOverhead: Double?
   /// How to choose what is recomputed.
   public var strategy: RematStrategy
@@ -89,7 +90,11 @@ public struct CompileOptions: Sendable {
   /// Whether every floating-point number is an `f64`, as for checking gradients.
   public var isDoublePrecision = false
 
-  /// The default: keep what is needed to be as fast as possible, emit C.
+  /// The overhead that is spent on memory where nothing is asked for: less than what predictions are off
+  /// by, and networks fit in half of the memory for it, or two thirds.
+  public static let defaultMaxOverhead = 0.04
+
+  /// The default: the least memory for `defaultMaxOverhead`, emit C.
   public init(
     entry: String? = nil, name: String? = nil, target: Target = .cpu(), optimizer: Optimizer? = nil,
     budget: Budget = .unlimited, maxOverhead: Double? = nil, strategy: RematStrategy = .auto,

@@ -28,7 +28,7 @@ func withRoutines(
   }
   var inner = options
   inner.budget = .unlimited
-  inner.maxOverhead = nil
+  inner.maxOverhead = 0
   inner.strategy = .auto
   inner.pins = []
   inner.plan = nil

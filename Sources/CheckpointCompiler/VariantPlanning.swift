@@ -2,7 +2,8 @@
 //
 // Variants    The kernels that store what the backward pass reads, and kernels that compute more or less
 //             of it anew in registers (`RegisterRecomputation`). Which is best depends on the budget.
-// Default     Without a budget, the least memory that is no slower than keeping everything, by the model.
+// Default     Without a budget, the least memory for a little of the time (`defaultMaxOverhead`): near the
+//             end where everything is kept, the last percents of time cost most of the memory.
 
 /// The plan that was chosen, and the kernels it is made of.
 struct PlanChoice {
@@ -66,7 +67,8 @@ struct VariantPlanner: Sendable {
       let answer = try first.keepAllButPins()
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
-    let costMax = keepAll.costNs * (1 + max(0, options.maxOverhead ?? 0))
+    let overhead = options.maxOverhead ?? CompileOptions.defaultMaxOverhead
+    let costMax = keepAll.costNs * (1 + max(0, overhead))
     return try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
       try planner.smallestStep(costing: costMax, within: budgetBytes)
     }

@@ -10,23 +10,6 @@ private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Con
   return Contraction(signature, result: TensorType(dtype, [m, n]))!
 }
 
-/// A two-dimensional convolution: its signature.
-private func convolution(
-  _ x: [Int], _ w: [Int], _ numbers: String, padding: [Int], strides: [Int] = [1, 1],
-  rhsDilation: [Int] = [1, 1]
-) -> OpSignature {
-  var window = ConvolutionWindow([:], spatialRank: 2)
-  (window.low, window.high) = (padding, padding)
-  (window.strides, window.rhsDilation) = (strides, rhsDilation)
-  return OpSignature(
-    opcode: .convolution, operandTypes: [TensorType(.f32, x), TensorType(.f32, w)],
-    attributes: window.attributes(ConvolutionDimensions(numbers)!))
-}
-
-private func contraction(_ signature: OpSignature) throws -> Contraction {
-  Contraction(signature, result: try OpDefinition.convolution.typeRule(signature))!
-}
-
 @Suite struct BlockingTests {
   private static let needsCompiler = ConditionTrait.enabled(
     if: CompiledContractions.hasCompiler, "no C compiler")

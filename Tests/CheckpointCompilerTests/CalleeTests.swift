@@ -87,12 +87,12 @@ import Testing
       }
 
       func @b(%x: f32) -> f32 {
-        %y = exp %x
+        %y = exponential %x
         return %y
       }
 
       func @c(%x: f32) -> f32 {
-        %y = sin %x
+        %y = sine %x
         return %y
       }
 

@@ -10,13 +10,19 @@ struct CompiledContractions {
     var operands: [Tensor]
     var attributes: Attributes
     var type: TensorType
+    /// Whether it multiplies plainly even where minimal filtering would do.
+    var isPlain = false
 
     var signature: OpSignature {
       OpSignature(
         opcode: opcode, operandTypes: operands.map(\.type), attributes: attributes,
         declaredType: type)
     }
-    var contraction: Contraction { Contraction(signature, result: type)! }
+    var contraction: Contraction {
+      var contraction = Contraction(signature, result: type)!
+      if isPlain { contraction.winograd = nil }
+      return contraction
+    }
     var description: String {
       let values = attributes.entries.map { "\($0.name): \($0.value)" }
       return "\(opcode.name) \(operands.map(\.type)) \(values) -> \(type)"

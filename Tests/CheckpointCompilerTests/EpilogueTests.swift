@@ -137,13 +137,14 @@ import Testing
     }
   }
 
-  /// With a stride, the gradient of the input comes in parts; with groups, columns in pieces.
-  @Test(arguments: [(1, 1), (2, 1), (1, 4)])
-  func convolutionsHaveTheSameBits(stride: Int, groups: Int) throws {
+  /// With a stride, the gradient of the input comes in parts; with groups, columns in pieces; with many
+  /// channels, products are fewer.
+  @Test(arguments: [(1, 1, 16), (2, 1, 16), (1, 4, 16), (1, 1, 32)])
+  func convolutionsHaveTheSameBits(stride: Int, groups: Int, channels: Int) throws {
     try expectSameBits(
       """
-      func @main(%x: f32[2,11,12,8], param %u: f32[3,3,8,16], param %b: f32[16],
-          param %w: f32[3,3,\(16 / groups),24], param %c: f32[24]) -> (loss %loss: f32) {
+      func @main(%x: f32[2,11,12,8], param %u: f32[3,3,8,\(channels)],
+          param %b: f32[\(channels)], param %w: f32[3,3,\(channels / groups),48], param %c: f32[48]) -> (loss %loss: f32) {
         %p = conv2d %x, %u, %b {padding = 1}
         %h = tanh %p
         %q = conv2d %h, %w, %c {padding = 1, stride = \(stride), groups = \(groups)}

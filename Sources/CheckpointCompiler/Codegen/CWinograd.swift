@@ -31,7 +31,7 @@ struct CWinograd {
   private func share(_ indent: String = "") -> String {
     isThreaded ? "CKC_OMP(omp for schedule(static))\n\(indent)" : ""
   }
-  private func least(_ a: String, _ b: String) -> String { part.least(a, b) }
+  private func least(_ a: String, _ b: String) -> String { "(\(part.least(a, b)))" }
 
   /// The function, after its tables and the functions that it calls.
   var text: String {
@@ -99,7 +99,7 @@ struct CWinograd {
             filters + c * \(16 * channels) + k0 * \(width), \(channels) * \(width));
         }
         \(share("  "))for (ptrdiff_t from = 0; from < \(winograd.tileRows); from += \(rows)) {
-          const ptrdiff_t to = from + (\(least("\(winograd.tileRows) - from", "\(rows)")));
+          const ptrdiff_t to = from + \(least("\(winograd.tileRows) - from", "\(rows)"));
           const ptrdiff_t tiles = (to - from) * \(columns);
           for (ptrdiff_t row = from; row < to; ++row) {
             ckc_winograd_inputs(&\(name)_inputs, a + \(shape.firstBase), zeros, row, \(channels),
@@ -185,7 +185,7 @@ struct CWinograd {
         const ptrdiff_t mc = \(least("\(winograd.channels) - m0", "\(winograd.blockChannels)"));
         const ptrdiff_t nc = \(least("\(winograd.columns) - n0", "\(winograd.blockColumns)"));
         for (ptrdiff_t from = 0; from < \(winograd.tileRows); from += \(rows)) {
-          const ptrdiff_t to = from + (\(least("\(winograd.tileRows) - from", "\(rows)")));
+          const ptrdiff_t to = from + \(least("\(winograd.tileRows) - from", "\(rows)"));
           const ckc_runs runs = {1, {0}, {(to - from) * \(columns)}};
           const ptrdiff_t strips = (mc + CKC_GEMM_ROWS - 1) / CKC_GEMM_ROWS;
           \(share("    "))for (ptrdiff_t row = from; row < to; ++row) {

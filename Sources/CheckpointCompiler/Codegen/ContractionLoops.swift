@@ -103,7 +103,7 @@ struct Contraction: Sendable, Hashable {
   /// The parts; none where the result has no element.
   var parts: [Part]
   /// The convolution as one with fewer products; nil for all others.
-  private(set) var winograd: Winograd?
+  var winograd: Winograd?
   /// What is done with the sums before anything is stored; nil where they are the result.
   var epilogue: Epilogue?
   /// What makes the factors as they are packed; nil where they are in memory.

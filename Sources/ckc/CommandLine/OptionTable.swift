@@ -135,7 +135,7 @@ extension OptionName {
     case .maxOverhead:
       OptionDefinition(
         verbs: Verb.planning, value: .percentage,
-        help: "recompute at most this much: the smallest memory for that time")
+        help: "the smallest memory for at most this much more time; 4% without a budget")
     case .strategy:
       OptionDefinition(
         verbs: Verb.planning + [.solve], value: .choice(OptionName.strategies),
