@@ -67,12 +67,12 @@ import Testing
     }
   }
 
-  @Test func theDefaultIsNoSlowerAndNeedsNoMore() throws {
+  @Test func theDefaultSpendsALittleTimeOnMemory() throws {
     let compilation = try compile(text(layers: 4), to: .memory)
     let step = try #require(compilation.step)
     let keepAll = try #require(compilation.keepAll)
-    #expect(step.costNs <= keepAll.costNs)
-    #expect(step.arenaBytes <= keepAll.arenaBytes)
+    #expect(step.costNs <= keepAll.costNs * (1 + CompileOptions.defaultMaxOverhead))
+    #expect(step.arenaBytes < keepAll.arenaBytes)
   }
 
   @Test func aGraphWithoutALossHasOneVariant() throws {
