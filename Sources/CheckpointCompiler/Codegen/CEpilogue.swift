@@ -114,7 +114,7 @@ extension CPart {
   static let packedRowStep = "CKC_GEMM_ROWS"
 
   /// The names of the starts of all places: that of the result, then those of the epilogue.
-  private var starts: [String] {
+  var placeStarts: [String] {
     ["oo"] + part.extraBases.indices.map { "e\($0 + 1)" }
   }
 
@@ -132,12 +132,12 @@ extension CPart {
   func placesOfRows() -> String {
     var rows = part.resultRows
     if rows.isEmpty { rows = [Loop(extent: 1, extras: part.extraBases.map { _ in 0 })] }
-    let parameters = starts.map { "ptrdiff_t \($0)" }.joined(separator: ", ")
+    let parameters = placeStarts.map { "ptrdiff_t \($0)" }.joined(separator: ", ")
     var text = "static void \(name)_places(\n"
     text += "  ptrdiff_t start, ptrdiff_t count, \(parameters), ptrdiff_t *CKC_RESTRICT at)\n{\n"
     text += decoded("start", rows, "i", indent: "  ")
     text += "  for (ptrdiff_t l = 0; l < count; ++l) {\n"
-    for (place, start) in starts.enumerated() {
+    for (place, start) in placeStarts.enumerated() {
       let value = sum(start, rows, "i") { place == 0 ? $0.out : $0.extras[place - 1] }
       let row = place == 0 ? "at[l]" : "at[\(place) * \(CPart.packedRowStep) + l]"
       text += "    \(row) = \(value);\n"
@@ -151,7 +151,7 @@ extension CPart {
   func rowPlaces(_ epilogue: CEpilogue, indent: String) -> String {
     """
     \(indent)ptrdiff_t at[\(epilogue.placeCount) * \(CPart.packedRowStep)] = {0};
-    \(indent)\(name)_places(m, rows, \(starts.joined(separator: ", ")), at);
+    \(indent)\(name)_places(m, rows, \(placeStarts.joined(separator: ", ")), at);
 
     """
   }
@@ -164,7 +164,7 @@ extension CPart {
   /// Lines at the end of a task of a part without panels: the sums of neighbours along one loop.
   func finished(_ epilogue: CEpilogue, count: String, from: String) -> String {
     """
-        const ptrdiff_t at[\(epilogue.placeCount)] = {\(starts.joined(separator: ", "))};
+        const ptrdiff_t at[\(epilogue.placeCount)] = {\(placeStarts.joined(separator: ", "))};
         \(name)_finish(1, \(count), \(from), sums, 0, at, \(epilogue.arguments));
 
     """

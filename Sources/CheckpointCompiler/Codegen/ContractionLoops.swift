@@ -143,7 +143,10 @@ struct Contraction: Sendable, Hashable {
       parts[index].secondCycles = secondPrologue?.cycles
     }
     guard let epilogue else { return }
-    for index in parts.indices {
+    let plain = Contraction(signature, result: result)!
+    for (index, one) in plain.parts.enumerated() {
+      // Loops cut for the epilogue must not change the order of sums.
+      guard parts[index].sumOrder(dtypes) == one.sumOrder(dtypes) else { return nil }
       // Along a tile, every place moves by one stride.
       guard parts[index].resultColumns.count <= 1 else { return nil }
       parts[index].sumsWait = epilogue.totals == nil || !parts[index].isInPlaceForSums
