@@ -75,7 +75,7 @@ enum CDepthwiseSource {
     /* Results out, out + os, ... of count channels: the sums over some rows of the window, whose numbers
        start at a + from and are xs apart, and whose taps are bs apart. */
     #define CKC_SLIDE(NAME, TYPE, BLOCK) \
-      CKC_UNUSED CKC_CONTRACT static void NAME( \
+      CKC_UNUSED CKC_APART CKC_CONTRACT static void NAME( \
         ptrdiff_t count, ptrdiff_t rows, const ckc_row *row, const TYPE *CKC_RESTRICT a, \
         ptrdiff_t from, ptrdiff_t xs, const TYPE *CKC_RESTRICT b, ptrdiff_t bs, \
         TYPE *CKC_RESTRICT out, ptrdiff_t os) \

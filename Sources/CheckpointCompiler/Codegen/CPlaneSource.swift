@@ -3,6 +3,7 @@
 // Method      Both functions go over a band as one long row: sums of taps, four vectors of results at a
 //             time; or three taps at a time, sixteen lanes of positions.
 // Invariants  Every lane is one chain of products in the order of taps, or of positions.
+// Inlining    Inlined where counts are known, GCC 12 warns of loops that are never entered.
 
 /// The shared C text of depthwise convolutions over planes.
 enum CPlaneSource {
@@ -49,7 +50,7 @@ enum CPlaneSource {
        to a vector more. ckc_places: sums[t] of sixteen lanes += x at a distance of at[t] times y. */
     #define CKC_PLANES(NAME, TYPE) \
       CKC_PLANE_ROW(NAME, TYPE) \
-      CKC_UNUSED CKC_CONTRACT static void ckc_taps_##NAME( \
+      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_taps_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT w, \
         const TYPE *CKC_RESTRICT x, TYPE *CKC_RESTRICT out) \
       { \
@@ -77,7 +78,7 @@ enum CPlaneSource {
           *(U *)(void *)(out + f) = s0; \
         } \
       } \
-      CKC_UNUSED CKC_CONTRACT static void ckc_places_##NAME( \
+      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_places_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT x, \
         const TYPE *CKC_RESTRICT y, TYPE *CKC_RESTRICT sums) \
       { \
@@ -114,7 +115,7 @@ enum CPlaneSource {
     #else
     #define CKC_PLANES(NAME, TYPE) \
       CKC_PLANE_ROW(NAME, TYPE) \
-      CKC_UNUSED CKC_CONTRACT static void ckc_taps_##NAME( \
+      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_taps_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT w, \
         const TYPE *CKC_RESTRICT x, TYPE *CKC_RESTRICT out) \
       { \
@@ -125,7 +126,7 @@ enum CPlaneSource {
           out[f] = sum; \
         } \
       } \
-      CKC_UNUSED CKC_CONTRACT static void ckc_places_##NAME( \
+      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_places_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT x, \
         const TYPE *CKC_RESTRICT y, TYPE *CKC_RESTRICT sums) \
       { \

@@ -97,7 +97,8 @@ extension Contraction.Part {
     guard dtype == .f32 || dtype == .f64, dtypes.first == dtype, dtypes.second == dtype else {
       return nil
     }
-    guard rows.isEmpty || columns.isEmpty, !axes.isEmpty, axes.allSatisfy({ $0.dilation == 1 })
+    guard rows.isEmpty || columns.isEmpty, !axes.isEmpty || depthCount == 1,
+      axes.allSatisfy({ $0.dilation == 1 })
     else { return nil }
     var results = groups + rows + columns
     var sums = depth
