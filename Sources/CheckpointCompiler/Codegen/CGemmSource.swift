@@ -118,7 +118,8 @@ enum CGemmSource {
       typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
       const ptrdiff_t lanes = CKC_GEMM_LANES(T);
     #define CKC_EACH_2(X) X(0, a0, 0) X(1, a0, 1)
-    #define CKC_EACH_4(X) CKC_EACH_2(X) X(2, a0, 2) X(3, a3, 0)
+    #define CKC_EACH_3(X) CKC_EACH_2(X) X(2, a0, 2)
+    #define CKC_EACH_4(X) CKC_EACH_3(X) X(3, a3, 0)
     #define CKC_EACH_6(X) CKC_EACH_4(X) X(4, a3, 1) X(5, a3, 2)
     #define CKC_EACH_8(X) CKC_EACH_6(X) X(6, a6, 0) X(7, a6, 1)
     #define CKC_EACH_14(X) CKC_EACH_8(X) X(8, a6, 2) \
