@@ -121,7 +121,8 @@ private struct Depthwise2D {
   @Test func partsFollowFromTheShape() throws {
     func parts(_ batch: Int, _ channels: Int) throws -> Int? {
       let shape = [batch, 16, 16, channels]
-      return try Depthwise2D(kernelOf: shape, shape, low: [1, 1], high: [1, 1]).forms()[0]?.sweeps?.parts
+      return try Depthwise2D(kernelOf: shape, shape, low: [1, 1], high: [1, 1]).forms()[0]?.sweeps?
+        .parts
     }
     #expect(try parts(32, 32) == 16)
     #expect(try parts(3, 32) == 3)
