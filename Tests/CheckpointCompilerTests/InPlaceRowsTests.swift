@@ -71,10 +71,12 @@ func wholeNumbered(
     #expect(
       try layouts(convolution([2, 16, 16, 32], [2, 16, 16, 8], gradient, padding: [1, 1]))
         == [.acrossInPlace])
-    // Three channels are no tile.
-    #expect(
-      try layouts(convolution([2, 16, 16, 3], [2, 16, 16, 8], gradient, padding: [1, 1]))
-        == [.across])
+    // Three channels are a tile, five are none.
+    for (channels, layout) in [(3, Blocking.Layout.acrossInPlace), (5, .across)] {
+      let signature = convolution(
+        [2, 16, 16, channels], [2, 16, 16, 8], gradient, padding: [1, 1])
+      #expect(try layouts(signature) == [layout])
+    }
     #expect(try layouts(product(96, 64, 500, lhsContract: 0)) == [.acrossInPlace])
   }
 
@@ -120,6 +122,9 @@ func wholeNumbered(
       convolution(
         [4, 19, 21, 12], [4, 10, 11, 8], "f01b_i01o->01bf", padding: [1, 1], rhsDilation: [2, 2]),
       convolution([2, 30, 31, 10], [2, 30, 31, 3], "f01b_i01o->01bf", padding: [2, 0]),
+      convolution([3, 20, 17, 3], [3, 20, 17, 40], "f01b_i01o->01bf", padding: [1, 1]),
+      convolution(
+        [3, 21, 20, 3], [3, 11, 10, 9], "f01b_i01o->01bf", padding: [1, 1], rhsDilation: [2, 2]),
       product(130, 40, 24), product(26, 70, 900, lhsContract: 0),
     ]
     let cases = try signatures.map { try wholeNumbered($0, &generator) }

@@ -96,6 +96,10 @@ private enum Price {
   static let gatheredRuns = 0.6
   static let turned = 0.5
   static let gathered = 1.5
+  /// Finding a row in place, and each of its taps, or a line of rows side by side.
+  static let foundRow = 6.0
+  static let foundTap = 3.0
+  static let foundLine = 1.5
   /// A start of threads or a barrier.
   static let barrier = 3000.0
   /// Tiles read shared rows from a more distant cache than rows of their own.
@@ -136,7 +140,8 @@ extension Contraction.Part {
       threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes))
     let packing = (
-      layout.isInPlace ? 0 : rowSide.price(asRows: true) + (cycles(rowOperand) ?? 0),
+      layout.isInPlace
+        ? findingCycles(layout) : rowSide.price(asRows: true) + (cycles(rowOperand) ?? 0),
       columnSide.price(asRows: false) + (cycles(columnOperand) ?? 0)
     )
     var best: (price: Double, blocking: Blocking)?
@@ -284,6 +289,13 @@ extension Contraction.Part {
     let blocks = sharedBlocks * ownBlocks * quotient(depthCount, blocking.depth)
     let waits = threads > 1 ? Double(2 * blocks) * Price.barrier : 0
     return products + owned + (blocking.readsColumns && !isRows ? 0 : together) + waits
+  }
+
+  /// What finding a row in place costs for each of its depths.
+  private func findingCycles(_ layout: Blocking.Layout) -> Double {
+    layout == .alongInPlace
+      ? (Price.foundRow + Price.foundTap * Double(tapCount)) / Double(depthCount)
+      : Price.foundLine / Double(tapExtent)
   }
 
   private func quotient(_ count: Int, _ unit: Int) -> Int { (count + unit - 1) / unit }

@@ -43,13 +43,13 @@ enum CAcrossSource {
     CKC_UNUSED static ptrdiff_t ckc_rows_of(ptrdiff_t left)
     {
     #if CKC_GEMM_ROWS == 14
-      return left >= 14 ? 14 : left >= 8 ? 8 : left >= 4 ? 4 : 2;
+      return left >= 14 ? 14 : left >= 8 ? 8 : left >= 4 ? 4 : left;
     #else
-      return left >= 6 ? 6 : left >= 4 ? 4 : 2;
+      return left >= 6 ? 6 : left >= 4 ? 4 : left;
     #endif
     }
 
-    /* Cuts an even number of rows into tiles: how many there are before the row end. */
+    /* Cuts three rows, or an even number of them, into tiles: how many there are before the row end. */
     CKC_UNUSED static ptrdiff_t ckc_tiles_of(ptrdiff_t rows)
     {
       ptrdiff_t tiles = rows / CKC_GEMM_ROWS;
@@ -142,6 +142,7 @@ enum CAcrossSource {
     /* ckc_gemm for rows side by side, as many as ckc_rows_of says. */
     #define CKC_ACROSS(NAME, TYPE, WIDEST) \
       CKC_EACH_HEIGHT(CKC_CROSS_ROWS, ckc_cross_##NAME, TYPE) \
+      CKC_CROSS_ROWS(ckc_cross_##NAME, TYPE, 3) \
       CKC_UNUSED static void ckc_follow_##NAME( \
         ptrdiff_t full, ptrdiff_t columns, const ckc_line *line, const ckc_line *end, const TYPE *a, \
         ptrdiff_t ks, const TYPE *b, ptrdiff_t bs, TYPE *c, ptrdiff_t ldc, int adds) \
@@ -151,7 +152,8 @@ enum CAcrossSource {
         const ptrdiff_t lanes = CKC_GEMM_LANES(TYPE); \
         const int wide = columns > lanes; \
         tile_function *const tile = \
-          wide ? CKC_PICK_ROWS(ckc_cross_##NAME, 2) : CKC_PICK_ROWS(ckc_cross_##NAME, 1); \
+          full == 3 ? (wide ? ckc_cross_##NAME##_3_2 : ckc_cross_##NAME##_3_1) \
+          : wide ? CKC_PICK_ROWS(ckc_cross_##NAME, 2) : CKC_PICK_ROWS(ckc_cross_##NAME, 1); \
         if (columns == (wide ? 2 * lanes : lanes)) { \
           tile(line, end, a, ks, b, bs, c, ldc, adds); \
           return; \

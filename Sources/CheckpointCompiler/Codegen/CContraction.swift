@@ -71,6 +71,8 @@ private func cFunction(
     case .lanes: text += writer.lanes(target)
     case .dots: text += writer.dots(target)
     case .packed(let blocking): text += writer.packed(blocking)
+    case .depthwise(let form): text += writer.depthwise(form, target)
+    case .planes(let form): text += writer.planes(form, target)
     }
     calls += "  \(partName)(\(arguments));\n"
   }

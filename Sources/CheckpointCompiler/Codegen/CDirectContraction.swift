@@ -16,7 +16,7 @@ extension CPart {
     return part.groups + part.rows + part.columns
   }
 
-  private func pragma(_ target: Target, tasks: Int) -> String {
+  func pragma(_ target: Target, tasks: Int) -> String {
     let threads = part.threads(target, tasks: tasks)
     return threads == 1
       ? ""
@@ -24,7 +24,7 @@ extension CPart {
   }
 
   /// Lines that declare where the products and the result of the outer loops start.
-  private func starts(_ outer: [Loop]) -> String {
+  func starts(_ outer: [Loop]) -> String {
     var text = ""
     text += "    const ptrdiff_t ao = \(sum("\(part.firstBase)", outer, "i") { $0.first });\n"
     text += "    const ptrdiff_t bo = \(sum("\(part.secondBase)", outer, "i") { $0.second });\n"
@@ -37,9 +37,9 @@ extension CPart {
   }
 
   /// The function of the epilogue for blocks of neighbours along a loop.
-  private func finish(along lane: Loop?, width: Int) -> String {
+  func finish(along lane: Loop?, width: Int, rowStep: String = "1") -> String {
     epilogue?.function(
-      name, type: sumType, strides: placeStrides(lane), width: "\(width)", rowStep: "1",
+      name, type: sumType, strides: placeStrides(lane), width: "\(width)", rowStep: rowStep,
       readsTotals: false) ?? ""
   }
 
@@ -47,7 +47,7 @@ extension CPart {
   /// `checked`, whose position is the same for all lanes, are skipped; or, where `lanes` says so, they
   /// leave no `lanes`: GCC 12 loses places of the loops over lanes, in vectors of AVX-512, where the
   /// loop around them goes on early.
-  private func depthLoops(_ loops: [Loop], checked: [Int], lanes: Bool = false) -> String {
+  func depthLoops(_ loops: [Loop], checked: [Int], lanes: Bool = false) -> String {
     var text = ""
     for (index, loop) in loops.enumerated() {
       text += "    for (ptrdiff_t k\(index) = 0; k\(index) < \(loop.extent); ++k\(index))\n"

@@ -40,6 +40,7 @@ enum CGemmSource {
     }
     return text + CPackSource.source(for: contractions)
       + CAlongSource.source(for: contractions) + CAcrossSource.source(for: contractions)
+      + CDepthwiseSource.source(for: contractions) + CPlaneSource.source(for: contractions)
       + CWinogradSource.source(for: contractions)
   }
 
@@ -49,8 +50,10 @@ enum CGemmSource {
     /* Contractions. */
     #if defined(__GNUC__) || defined(__clang__)
     #define CKC_UNUSED __attribute__((unused))
+    #define CKC_APART __attribute__((noinline))
     #else
     #define CKC_UNUSED
+    #define CKC_APART
     #endif
     #ifdef _OPENMP
     #include <omp.h>
@@ -116,7 +119,8 @@ enum CGemmSource {
       typedef TYPE U __attribute__((vector_size(CKC_GEMM_BYTES), aligned(sizeof(TYPE)))); \
       const ptrdiff_t lanes = CKC_GEMM_LANES(T);
     #define CKC_EACH_2(X) X(0, a0, 0) X(1, a0, 1)
-    #define CKC_EACH_4(X) CKC_EACH_2(X) X(2, a0, 2) X(3, a3, 0)
+    #define CKC_EACH_3(X) CKC_EACH_2(X) X(2, a0, 2)
+    #define CKC_EACH_4(X) CKC_EACH_3(X) X(3, a3, 0)
     #define CKC_EACH_6(X) CKC_EACH_4(X) X(4, a3, 1) X(5, a3, 2)
     #define CKC_EACH_8(X) CKC_EACH_6(X) X(6, a6, 0) X(7, a6, 1)
     #define CKC_EACH_14(X) CKC_EACH_8(X) X(8, a6, 2) \

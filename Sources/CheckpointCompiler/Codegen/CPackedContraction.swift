@@ -132,8 +132,11 @@ extension CPart {
         """
     }
     let (task, from, to) = cut(blocking, into: "tiles")
+    // A task goes to the same thread in every block of the depth: where nothing is packed for all, none
+    // waits for the others.
+    let isAlone = blocking.readsColumns && blocking.sharedElements == 0 && !blocking.accumulates
     text +=
-      share + """
+      (isAlone ? share.replacing("(static))", with: "(static) nowait)") : share) + """
                 for (ptrdiff_t task = 0; task < strips * \(blocking.chunks); ++task) {
                   \(rowsOfTask(blocking, task).indented("          "))\
                   \(ownRows(blocking).indented("          "))

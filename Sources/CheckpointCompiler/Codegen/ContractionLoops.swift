@@ -151,7 +151,10 @@ struct Contraction: Sendable, Hashable {
       parts[index].secondCycles = secondPrologue?.cycles
     }
     guard let epilogue else { return }
-    for index in parts.indices {
+    let plain = Contraction(signature, result: result)!
+    for (index, one) in plain.parts.enumerated() {
+      // Loops cut for the epilogue must not change the order of sums.
+      guard parts[index].sumOrder(dtypes) == one.sumOrder(dtypes) else { return nil }
       // Along a tile, every place moves by one stride.
       guard parts[index].resultColumns.count <= 1 else { return nil }
       parts[index].sumsWait = epilogue.totals == nil || !parts[index].isInPlaceForSums
@@ -314,9 +317,10 @@ extension Contraction.Part {
     let isWider = part.rowCount > part.columnCount
     let hasNoContiguousSide = !rowsAreContiguous && !columnsAreContiguous
     if (rowsAreContiguous && !columnsAreContiguous) || (hasNoContiguousSide && isWider) {
-      swap(&part.rows, &part.columns)
-      part.rowOperand = part.columnOperand
+      part.swapSides()
     }
+    // A few columns leave most of a vector unused, where many rows would fill it.
+    if part.columnCount <= 4, part.rowCount >= 32, part.rowsAreARun { part.swapSides() }
     // The deeper in, the nearer in the operand that is packed most often.
     let windows = part
     part.depth.sort { left, right in
@@ -332,6 +336,16 @@ extension Contraction.Part {
     part.columns = merged(part.columns)
     part.depth = merged(part.depth)
     return part
+  }
+
+  private mutating func swapSides() {
+    swap(&rows, &columns)
+    rowOperand = columnOperand
+  }
+
+  /// Whether all rows are neighbours in their operand, and no window is.
+  private var rowsAreARun: Bool {
+    axes.isEmpty && rows.count == 1 && rows[0].stride(rowOperand) == 1
   }
 
   /// How far apart in an operand neighbours along a loop are.

@@ -22,8 +22,10 @@ extension Contraction.Part {
   private static let waysBytes = 4096
   /// The least tiles of rows: the last of them is computed as a whole, however few rows it has.
   private static let tilesMin = 8
-  /// The least rows side by side, and the least positions of a line.
+  /// The least rows side by side, or those of an image: there is a tile of just so many; and the least
+  /// positions of a line.
   private static let lanesMin = 8
+  private static let colours = 3
   private static let lineMin = 8
   /// The least numbers side by side: a tap costs a few steps of its own.
   private static let runMin = 3
@@ -55,7 +57,9 @@ extension Contraction.Part {
 
   /// Whether the rows of a tile may be neighbours at positions one stride apart.
   private func readsAcross(_ lane: Loop, _ run: Loop, _ size: Int) -> Bool {
-    lane.extent >= Self.lanesMin && lane.extent % 2 == 0 && run.extent >= Self.lineMin
+    let isTiles =
+      lane.extent >= Self.lanesMin && lane.extent % 2 == 0 || lane.extent == Self.colours
+    return isTiles && run.extent >= Self.lineMin
       && (1...Self.waysBytes / 2).contains(distance(run) * size)
   }
 

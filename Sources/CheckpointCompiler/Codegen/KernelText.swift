@@ -95,6 +95,8 @@ struct KernelText {
       case .lanes: add("lanes along the result, sums outside", 1)
       case .dots: add("lanes along the depth", 1)
       case .packed(let blocking): add(blocking.description, 1)
+      case .depthwise(let form): add(form.description, 1)
+      case .planes(let form): add(form.description, 1)
       }
     }
     for (name, prologue) in [
