@@ -35,6 +35,51 @@ enum StepToolchain {
       return try DeviceStep(compilation, driver: driver, architecture: device.architecture)
     }
   }
+
+  /// The times of all kinds of kernels of a step.
+  ///
+  /// - Parameters:
+  ///   - compilation: What to compile and to run.
+  ///   - seconds: How long to measure.
+  ///   - start: The values of the arguments before every run.
+  /// - Returns: The times of the kinds, in the order in which they first run.
+  /// - Throws: What the compiler or the device says.
+  func kernelTimes(
+    _ compilation: Compilation, seconds: Double, start: [Tensor]
+  ) throws(ToolchainError) -> [KernelTime] {
+    let target = compilation.options.target
+    switch self {
+    case .processor(let driver, let threads):
+      let step = try CompiledStep(compilation, driver: driver, defines: ["CKC_PROFILE"])
+      step.setThreads(threads)
+      return CheckpointCompiler.kernelTimes(of: step, target: target, seconds: seconds) {
+        for (index, value) in start.enumerated() { step.setArgument(index, to: value) }
+      }
+    case .device(let driver, let device):
+      let step = try DeviceStep.profiled(
+        compilation, driver: driver, architecture: device.architecture)
+      return try CheckpointCompiler.kernelTimes(
+        of: step.function, target: target, seconds: seconds
+      ) { count throws(ToolchainError) in
+        for (index, value) in start.enumerated() { try step.setArgument(index, to: value) }
+        try step.run()
+        return try step.kernelNs(count: count)
+      }
+    }
+  }
+
+  /// What measured times belong to.
+  var machine: JSONValue {
+    switch self {
+    case .processor(let driver, let threads):
+      [
+        "compiler": .string(driver.version), "threads": .integer(threads),
+        "openmp": .bool(driver.hasOpenMP),
+      ]
+    case .device(_, let device):
+      ["device": .string(device.name), "architecture": .integer(device.architecture)]
+    }
+  }
 }
 
 extension Arguments {

@@ -65,6 +65,25 @@ struct CUDAVerbTests {
     #expect(try !Subprocess.run([work.path("out/main"), "none"]).isSuccess)
   }
 
+  /// Kernels are timed one by one on the device, and planning takes the times.
+  @Test func profilesTheDevice() throws {
+    let work = try Workplace()
+    let nvcc = try EmulatedNVCC(TestEmulation.fast!)
+    let result = runCommand(
+      "profile", work.path("net.ir"), "--target", "cuda", "--nvcc", nvcc.path, "-o",
+      work.path("costs.json"))
+    #expect(result.status == .done, "\(result.error)")
+    let text = String(decoding: try work.bytes("costs.json"), as: UTF8.self)
+    #expect(text.contains("emulated device"), "\(text)")
+    let costs = try MeasuredCosts.read(json: try work.bytes("costs.json"))
+    #expect(!costs.isEmpty && costs.values.allSatisfy { $0 > 0 })
+    let compiled = runCommand(
+      "compile", work.path("net.ir"), "--target", "cuda", "--costs", work.path("costs.json"),
+      "--budget", "min", "-o", work.path("out"))
+    #expect(
+      compiled.status == .done && !compiled.error.contains("has no cost"), "\(compiled.error)")
+  }
+
   /// On an emulated device of `ckc`'s own, and on the one that the stand-in finds.
   @Test func whatHoldsPasses() throws {
     let work = try Workplace()
@@ -105,16 +124,17 @@ struct CUDAVerbTests {
       case "train": return work.training("-o", work.path("out")) + rest
       case "compile":
         return [verb, work.path("net.ir"), "--emit", "c,exe", "-o", work.path("out")] + rest
+      case "profile": return [verb, work.path("net.ir"), "-o", work.path("out")] + rest
       default: return [verb, work.path("net.ir"), "--save", work.path("out")] + rest
       }
     }
-    for verb in ["compile", "run", "train"] {
+    for verb in ["compile", "run", "train", "profile"] {
       let result = runCommand(words(verb, "/nonexistent"))
       #expect(result.status == .toolchain, "\(verb)")
       #expect(
         result.error.contains("no CUDA compiler (from --nvcc): '/nonexistent'"), "\(result.error)")
     }
-    for verb in ["run", "train"] {
+    for verb in ["run", "train", "profile"] {
       let result = runCommand(words(verb, nvcc.path))
       #expect(result.status == .toolchain, "\(verb)")
       let reason = "no CUDA device can be used: no CUDA-capable device is detected (error 100)"

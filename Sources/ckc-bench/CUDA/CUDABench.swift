@@ -169,22 +169,13 @@ struct DeviceBench {
   private func kernels(
     _ compilation: Compilation, _ model: BenchModel, _ numbers: ModelNumbers, _ peak: DevicePeak
   ) throws -> String {
-    let step = try DeviceStep(
-      compilation, driver: driver, architecture: device.architecture,
-      sources: KernelEvents.sources, extraFlags: KernelEvents.flags)
+    let step = try DeviceStep.profiled(
+      compilation, driver: driver, architecture: device.architecture)
     try numbers.start(step)
-    let read = unsafeBitCast(
-      try step.library.symbol("ckc_kernel_times"), to: KernelEvents.Times.self)
     let seconds = arguments.step.size == .tiny ? 0 : 1.0
-    let kinds = try kernelTimes(of: step.function, target: target, seconds: seconds) {
-      kernelCount in
+    let kinds = try kernelTimes(of: step.function, target: target, seconds: seconds) { count in
       try step.run()
-      var ns = Array(repeating: 0.0, count: kernelCount)
-      let count = Int(read(&ns, Int32(kernelCount)))
-      guard count == kernelCount else {
-        throw BenchError(message: "\(count) of \(kernelCount) kernels were timed")
-      }
-      return ns
+      return try step.kernelNs(count: count)
     }
     let table = KernelTable(kinds) { peak.leastNs($0) }
     var text = CUDABench.row(

@@ -167,7 +167,7 @@ extension OptionName {
         help: "threads that the step runs on; the results do not depend on it")
     case .target:
       OptionDefinition(
-        verbs: Verb.planning, value: .choice(Target.names),
+        verbs: Verb.graph, value: .choice(Target.names),
         help: "what to emit and to plan for; c unless given, cuda is cuda:a100")
     case .emit:
       OptionDefinition(
@@ -264,7 +264,7 @@ extension OptionName {
         help: "the C compiler instead of $CC, cc, gcc or clang")
     case .nvcc:
       OptionDefinition(
-        verbs: [.compile, .run, .train, .check], value: .text("COMPILER"),
+        verbs: Verb.compiling, value: .text("COMPILER"),
         help: "the CUDA compiler instead of $CUDA_HOME/bin/nvcc or nvcc")
     case .tolerance:
       OptionDefinition(

@@ -26,7 +26,7 @@ enum Verb: String, CaseIterable, Sendable {
   static let graph: [Verb] = planning + [.profile]
   /// The verbs that read a graph of IR or StableHLO.
   static let importing: [Verb] = graph + [.import]
-  /// The verbs that call the C compiler.
+  /// The verbs that call a compiler of C or CUDA.
   static let compiling: [Verb] = [.compile, .run, .train, .check, .profile]
 }
 
@@ -177,7 +177,10 @@ extension Verb {
     case .profile:
       VerbDefinition(
         summary: "measure the cost of every kernel here",
-        details: "Writes measured times that --costs takes in place of estimates.",
+        details: """
+          Writes measured times that --costs takes in place of estimates; with --target cuda those of \
+          the first device, by events.
+          """,
         operands: [Verb.graphOperand],
         examples: [("ckc profile net.ir -o costs.json", "then: ckc plan net.ir --costs costs.json")]
       )

@@ -5,17 +5,50 @@
 //             and after. The text itself is the one that is timed as a whole.
 // Invariants  A kernel inside of a loop counts for the loop.
 
+extension DeviceStep {
+  /// Compiles and loads a step whose kernels are timed.
+  ///
+  /// - Throws: What the compiler said, or why the device cannot be used.
+  package static func profiled(
+    _ compilation: Compilation, driver: CUDADriver, architecture: Int
+  ) throws(ToolchainError) -> DeviceStep {
+    try DeviceStep(
+      compilation, driver: driver, architecture: architecture, sources: KernelEvents.sources,
+      extraFlags: KernelEvents.flags)
+  }
+
+  /// The nanoseconds of every kernel in the last run, in their order.
+  ///
+  /// - Parameter count: The number of kernels.
+  /// - Returns: Their times, gaps between launches not included.
+  /// - Throws: An error where others were timed.
+  /// - Precondition: The step is a profiled one.
+  package func kernelNs(count: Int) throws(ToolchainError) -> [Double] {
+    let times: KernelEvents.Times
+    do {
+      times = unsafeBitCast(
+        try library.symbol("ckc_kernel_times"), to: KernelEvents.Times.self)
+    } catch {
+      throw ToolchainError("\(error)")
+    }
+    var ns = Array(repeating: 0.0, count: count)
+    let timed = Int(times(&ns, Int32(count)))
+    guard timed == count else { throw ToolchainError("\(timed) of \(count) kernels were timed") }
+    return ns
+  }
+}
+
 /// The files that are compiled with a step to time its kernels.
-enum KernelEvents {
-  static let flags = ["-DCKC_PROFILE", "-include", "ckc_events.h"]
-  static let sources = [
+package enum KernelEvents {
+  package static let flags = ["-DCKC_PROFILE", "-include", "ckc_events.h"]
+  package static let sources = [
     (name: "ckc_events.h", text: header), (name: "ckc_events.cu", text: source),
   ]
 
   /// `int ckc_kernel_times(double *ns, int count)`: the number of kernels since the last call.
   typealias Times = @convention(c) (UnsafeMutablePointer<Double>, Int32) -> Int32
 
-  static let header = """
+  private static let header = """
     #pragma once
 
     #include <cuda_runtime.h>
@@ -37,7 +70,7 @@ enum KernelEvents {
 
     """
 
-  static let source = """
+  private static let source = """
     #include "ckc_events.h"
 
     #include <vector>
