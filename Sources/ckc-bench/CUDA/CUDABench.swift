@@ -88,7 +88,7 @@ struct DeviceBench {
     }
     guard !arguments.products.isEmpty else { return agrees }
     show(
-      try ProductBench(driver, device, target: target, peak: peak).text(
+      try ProductBench(driver, device, target: target, peak: peak, cublas: arguments.cublas).text(
         arguments.products, runs: max(3, arguments.step.steps)))
     return agrees
   }

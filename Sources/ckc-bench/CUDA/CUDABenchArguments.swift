@@ -6,7 +6,7 @@ import CheckpointCompiler
 struct CUDABenchArguments {
   static let usage = """
     usage: ckc-bench cuda [--model NAME,…] [--size full|tiny] [--budget B,…] [--steps N]
-                          [--target cuda:NAME] [--nvcc PATH] [--products M.N.K,…]
+                          [--target cuda:NAME] [--nvcc PATH] [--cublas DIR] [--products M.N.K,…]
     """
 
   /// A product of matrices, `rows` by `depth` and `depth` by `columns`.
@@ -22,6 +22,8 @@ struct CUDABenchArguments {
   /// What plans are made for; nil for the description that is nearest to the device.
   var target: Target?
   var compiler: String?
+  /// The folder with cuBLAS's `include` and `lib`; nil where nvcc finds it by itself.
+  var cublas: String?
   var products: [Product]
 
   init(_ words: [String]) throws(BenchError) {
@@ -38,6 +40,7 @@ struct CUDABenchArguments {
         }
         self.target = target
       case "--nvcc": compiler = rest.popFirst()
+      case "--cublas": cublas = rest.popFirst()
       case "--products":
         products = try (rest.popFirst() ?? "").split(separator: ",").map(Self.product)
       case "--model", "--size", "--budget", "--steps":

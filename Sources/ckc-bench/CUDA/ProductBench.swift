@@ -4,6 +4,7 @@
 //             without TF32, since the emitted product has the whole of f32. The median of some runs.
 
 import CheckpointCompiler
+import Foundation
 
 /// The products of one device.
 struct ProductBench {
@@ -22,13 +23,29 @@ struct ProductBench {
   private let device: CUDADevice
   private let target: Target
   private let peak: DevicePeak
+  private let cublas: String?
   private static let types: [(name: String, dtype: DType)] = [("f32", .f32), ("bf16", .bf16)]
 
-  init(_ driver: CUDADriver, _ device: CUDADevice, target: Target, peak: DevicePeak) {
+  init(
+    _ driver: CUDADriver, _ device: CUDADevice, target: Target, peak: DevicePeak, cublas: String?
+  ) {
     self.driver = driver
     self.device = device
     self.target = target
     self.peak = peak
+    self.cublas = cublas
+  }
+
+  /// The flags that find cuBLAS; wheels of PyPI have its libraries under versioned names only.
+  private var cublasFlags: [String] {
+    guard let cublas else { return ["-lcublas"] }
+    let library = "\(cublas)/lib"
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: library)) ?? []).sorted()
+    let files = ["libcublas.so", "libcublasLt.so"].compactMap { prefix in
+      names.first { $0.hasPrefix(prefix) }
+    }
+    return ["-I\(cublas)/include", "-L\(library)", "-Xlinker", "-rpath", "-Xlinker", library]
+      + files.map { "-l:\($0)" }
   }
 
   /// Measures, and says where cuBLAS is missing.
@@ -37,7 +54,7 @@ struct ProductBench {
     var rows: [Row] = []
     do throws(BenchError) {
       let cublas = try CUDAProgram(
-        driver, device, name: "cublas", text: Self.cublasSource, flags: ["-lcublas"])
+        driver, device, name: "cublas", text: Self.cublasSource, flags: cublasFlags)
       for product in products {
         for type in Self.types {
           var row = try self.row(product, type, runs: runs)
