@@ -28,8 +28,9 @@ struct DeviceStepTests {
     )
   }
 
-  /// Launches, then a graph, on memory that stays where it is.
-  @Test func stepsHaveTheBitsOfPlainLaunches() throws {
+  /// Launches, then a graph, on memory that stays where it is; also where streams do their work as
+  /// late as they may.
+  @Test(arguments: [false, true]) func stepsHaveTheBitsOfPlainLaunches(isLazy: Bool) throws {
     let compilation = try compilation()
     let plain = try EmulatedStep(compilation, emulation: TestEmulation.fast!)
     let device = try TestEmulation.fast!.load(
@@ -38,6 +39,7 @@ struct DeviceStepTests {
         ("small.h", compilation.header), ("small.cu", compilation.source),
         ("small_device.cu", compilation.deviceSessionSource),
       ])
+    device.use(EmulationSchedule(.forward, isLazy: isLazy))
     let step = try DeviceStep(compilation, library: device.library)
     let function = step.function
     #expect(try step.takenBytes() == step.memoryBytes && plain.memoryBytes == step.memoryBytes)
