@@ -11,6 +11,19 @@ import Testing
   .enabled(if: TestEmulation.fast != nil, TestEmulation.absence),
   .enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
 struct CUDAVerbTests {
+  /// Few kernels, since the C++ compiler takes its time.
+  private static let graph = """
+    func @main(%x: f32[4,8], param %w: f32[8,8] = normal(0.5), param %b: f32[8] = ones) -> (
+        loss %loss: f32) {
+      %h = linear %x, %w, %b
+      %y = tanh %h
+      %z = linear %y, %w
+      %s = multiply %z, %z
+      %loss = reduce %s {kind = add, dims = [0,1]}
+      return %loss
+    }
+    """
+
   /// Parameters, state and those of the optimizer stay on the device; batches go there.
   @Test func trainingOnADeviceIsTrainingInC() throws {
     let work = try Workplace()
@@ -39,13 +52,14 @@ struct CUDAVerbTests {
 
   @Test func runsOnceAndBuildsPrograms() throws {
     let work = try Workplace()
+    try work.write(Self.graph, "small.ir")
     let nvcc = try EmulatedNVCC(TestEmulation.fast!)
     let onDevice = ["--target", "cuda", "--nvcc", nvcc.path]
     let inputs = ["--save", work.path("out.npz"), "--optimizer", "sgd"]
-    let result = runCommand(["run", work.path("net.ir")] + inputs + onDevice)
+    let result = runCommand(["run", work.path("small.ir")] + inputs + onDevice)
     #expect(result.status == .done && result.error.isEmpty, "\(result.error)")
     let found = try Npz.decode(try work.bytes("out.npz"), name: "out.npz")
-    #expect(runCommand(["run", work.path("net.ir")] + inputs).status == .done)
+    #expect(runCommand(["run", work.path("small.ir")] + inputs).status == .done)
     let expected = try Npz.decode(try work.bytes("out.npz"), name: "out.npz")
     #expect(found.map(\.name) == expected.map(\.name))
     for (found, expected) in zip(found, expected) {
@@ -53,7 +67,7 @@ struct CUDAVerbTests {
     }
 
     let compiled = runCommand(
-      ["compile", work.path("net.ir"), "--emit", "c,lib,exe", "-o", work.path("out")] + onDevice)
+      ["compile", work.path("small.ir"), "--emit", "c,lib,exe", "-o", work.path("out")] + onDevice)
     #expect(compiled.status == .done, "\(compiled.error)")
     for name in ["main", "main.cu", "main.h", "main_main.cu", "libmain.so"] {
       #expect(work.exists("out/\(name)"), "\(name)")
@@ -68,9 +82,10 @@ struct CUDAVerbTests {
   /// Kernels are timed one by one on the device, and planning takes the times.
   @Test func profilesTheDevice() throws {
     let work = try Workplace()
+    try work.write(Self.graph, "small.ir")
     let nvcc = try EmulatedNVCC(TestEmulation.fast!)
     let result = runCommand(
-      "profile", work.path("net.ir"), "--target", "cuda", "--nvcc", nvcc.path, "-o",
+      "profile", work.path("small.ir"), "--target", "cuda", "--nvcc", nvcc.path, "-o",
       work.path("costs.json"))
     #expect(result.status == .done, "\(result.error)")
     let text = String(decoding: try work.bytes("costs.json"), as: UTF8.self)
@@ -78,7 +93,7 @@ struct CUDAVerbTests {
     let costs = try MeasuredCosts.read(json: try work.bytes("costs.json"))
     #expect(!costs.isEmpty && costs.values.allSatisfy { $0 > 0 })
     let compiled = runCommand(
-      "compile", work.path("net.ir"), "--target", "cuda", "--costs", work.path("costs.json"),
+      "compile", work.path("small.ir"), "--target", "cuda", "--costs", work.path("costs.json"),
       "--budget", "min", "-o", work.path("out"))
     #expect(
       compiled.status == .done && !compiled.error.contains("has no cost"), "\(compiled.error)")
@@ -87,18 +102,7 @@ struct CUDAVerbTests {
   /// On an emulated device of `ckc`'s own, and on the one that the stand-in finds.
   @Test func whatHoldsPasses() throws {
     let work = try Workplace()
-    try work.write(
-      """
-      func @main(%x: f32[4,8], param %w: f32[8,8] = normal(0.5), param %b: f32[8] = ones) -> (
-          loss %loss: f32) {
-        %h = linear %x, %w, %b
-        %y = tanh %h
-        %z = linear %y, %w
-        %s = multiply %z, %z
-        %loss = reduce %s {kind = add, dims = [0,1]}
-        return %loss
-      }
-      """, "small.ir")
+    try work.write(Self.graph, "small.ir")
     let nvcc = try EmulatedNVCC(TestEmulation.fast!)
     let result = runCommand(
       "check", work.path("small.ir"), "--budget", "100%", "--optimizer", "momentum", "--target",

@@ -1,6 +1,7 @@
 import CUDAEmulation
 import CheckpointCompiler
 import CompilerTesting
+import Foundation
 import Testing
 
 @testable import ckc_bench
@@ -81,6 +82,40 @@ struct DeviceStepTests {
     device.limitMemory(toByteCount: 1 << 20)
     let step = try DeviceStep(compilation, library: device.library)
     #expect(try step.takenBytes() == step.memoryBytes && device.peakBytes > before)
+  }
+
+  /// A loop is one kernel to its caller, however many it launches; its condition does not run.
+  @Test func kernelsOfALoopAreTimedTogether() throws {
+    let nvcc = try EmulatedNVCC(TestEmulation.fast!)
+    let compilation = try LoopSamples.compile(
+      """
+      func @main(%x: f32[8]) -> (%y: f32[8]) {
+        %zero = constant 0 : i32
+        %n = constant 3 : i32
+        %w, %i = while %x, %zero, %n {condition = @more, body = @next}
+        %y = reverse %w {dims = [0]}
+        return %y
+      }
+      func @more(%y: f32[8], %i: i32, %n: i32) -> i1 {
+        %p = compare %i, %n {direction = lt}
+        return %p
+      }
+      func @next(%y: f32[8], %i: i32, %n: i32) -> (f32[8], i32) {
+        %a = sine %y
+        %c = add %i, 1
+        return %a, %c
+      }
+      """, CompileOptions(name: "loop", target: .cuda()))
+    let step = try DeviceStep.profiled(
+      compilation, driver: try CUDADriver(preferred: nvcc.path), architecture: 80)
+    try step.setArgument(0, to: Tensor(TensorType(.f32, [8]), repeating: 1))
+    let kinds = try kernelTimes(of: step.function, target: .cuda(), seconds: 0) { count in
+      try step.run()
+      return try step.kernelNs(count: count)
+    }
+    #expect(kinds.contains { $0.key.hasPrefix("while") } && kinds.allSatisfy { $0.measuredNs > 0 })
+    let expected = sin(sin(sin(1.0)))
+    #expect(try step.result(0).floats.allSatisfy { abs($0 - expected) < 1e-6 })
   }
 
   /// The benchmark, from its peaks to its products, on the emulated device.
