@@ -49,9 +49,16 @@ struct CUDABenchArguments {
       }
     }
     step = try StepBenchArguments(others)
-    let sizes = step.size == .full ? [1024, 2048, 4096] : [48]
-    self.products = products ?? sizes.map { Product(rows: $0, columns: $0, depth: $0) }
+    let sizes = step.size == .full ? Self.sizes : [[48, 48, 48]]
+    self.products =
+      products ?? sizes.map { Product(rows: $0[0], columns: $0[1], depth: $0[2]) }
   }
+
+  /// Squares, and the products of `mlp` and `gpt`: rows, columns, depth.
+  private static let sizes = [
+    [1024, 1024, 1024], [2048, 2048, 2048], [4096, 4096, 4096], [256, 1024, 1024],
+    [2048, 1152, 384], [2048, 1536, 384], [2048, 384, 1536],
+  ]
 
   private static func product(_ text: Substring) throws(BenchError) -> Product {
     let sizes = text.split(separator: ".").compactMap { Int($0) }
