@@ -24,8 +24,9 @@ let package = Package(
       name: "CUDAEmulation", dependencies: ["CheckpointCompiler"],
       resources: [
         "blocks.cpp", "checks.cpp", "ckc_device_api.h", "ckc_host_api.h", "ckc_launch.h",
-        "ckc_runtime.h", "ckc_tensor_core.h", "copies.cpp", "cuda_runtime.h", "fibers.cpp",
-        "findings.cpp", "hooks.cpp", "memory.cpp", "runtime.cpp", "streams.cpp", "unchecked.cpp",
+        "ckc_runtime.h", "ckc_tensor_core.h", "copies.cpp", "cuda_runtime.h", "device.cpp",
+        "fibers.cpp", "findings.cpp", "hooks.cpp", "memory.cpp", "runtime.cpp", "streams.cpp",
+        "unchecked.cpp",
       ].map { .embedInCode("Runtime/\($0)") },
       swiftSettings: settings),
     .executableTarget(

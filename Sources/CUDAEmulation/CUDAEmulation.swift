@@ -18,9 +18,10 @@ package struct CUDAEmulation: Sendable {
   /// Whether every access to memory is looked at, which takes about ten times as long.
   package let hasChecks: Bool
 
-  private let flags: [String]
+  /// The flags that emitted CUDA is compiled with.
+  package let flags: [String]
   /// The compiled runtime.
-  private let runtime: [UInt8]
+  package let runtime: [UInt8]
 
   /// Finds a C++ compiler and compiles the runtime.
   ///
@@ -104,6 +105,7 @@ package struct CUDAEmulation: Sendable {
     ("ckc_runtime.h", PackageResources.ckc_runtime_h),
     ("ckc_tensor_core.h", PackageResources.ckc_tensor_core_h),
     ("copies.cpp", PackageResources.copies_cpp),
+    ("device.cpp", PackageResources.device_cpp),
     ("cuda_runtime.h", PackageResources.cuda_runtime_h),
     ("fibers.cpp", PackageResources.fibers_cpp),
     ("findings.cpp", PackageResources.findings_cpp),

@@ -59,7 +59,8 @@ package struct EmulationError: Error, CustomStringConvertible {
 ///
 /// It belongs to one thread at a time. Its memory goes with it.
 package final class EmulatedDevice {
-  private let library: DynamicLibrary
+  /// The emitted text and the runtime that executes it.
+  package let library: DynamicLibrary
   // Findings are put into lines with the help of the library's file.
   private let directory: TemporaryDirectory
   private let allocateMemory:

@@ -1,6 +1,6 @@
 // Tables of what the planner and the packer reach, of what programs from elsewhere give, and of what
 // training steps take: `ckc-bench plan FILE.json… [options]`, `ckc-bench pack FILE.csv… [options]`,
-// `ckc-bench conformance DIR… [options]`, `ckc-bench step [options]`.
+// `ckc-bench conformance DIR… [options]`, `ckc-bench step [options]`, `ckc-bench cuda [options]`.
 //
 // Output      A row per instance and budget: what was asked, what was reached, how far from the proven
 //             bound, and the time. With `--compare` a table per problem: a row per strategy, a column
@@ -20,11 +20,12 @@ enum Main {
         case "pack": try PackBench(Array(words.dropFirst())).run()
         case "conformance": try ConformanceBench(Array(words.dropFirst())).run()
         case "step": try StepBench(StepBenchArguments(Array(words.dropFirst()))).run()
+        case "cuda": try CUDABench.run(CUDABenchArguments(Array(words.dropFirst())))
         default:
           throw BenchError(
             message: [
               PlanBenchArguments.usage, PackBench.usage, ConformanceBench.usage,
-              StepBenchArguments.usage,
+              StepBenchArguments.usage, CUDABenchArguments.usage,
             ].joined(separator: "\n"))
         }
       exit(isSound ? 0 : 1)

@@ -12,7 +12,7 @@ enum ExitCode: Int32, Sendable {
   case usage = 2
   /// The budget cannot be met.
   case budget = 3
-  /// The C compiler is missing or failed.
+  /// A compiler of C or CUDA, or a device, is missing or failed.
   case toolchain = 4
   /// A defect of `ckc`.
   case defect = 70

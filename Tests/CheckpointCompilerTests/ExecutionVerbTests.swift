@@ -5,7 +5,7 @@ import Testing
 @testable import ckc
 
 /// A directory with a small graph and data for it.
-private final class Workplace {
+final class Workplace {
   let directory: TemporaryDirectory
 
   /// A few layers with dropout, and a state that counts; labels are whether x0 + x1 > 0.
@@ -76,7 +76,7 @@ private final class Workplace {
   }
 }
 
-private func runCommand(_ words: [String]) -> CommandResult {
+func runCommand(_ words: [String]) -> CommandResult {
   var result = CommandResult(status: .done)
   let console = Console(output: { result.output += $0 }, error: { result.error += $0 })
   result.status = Commands.run(words, console: console)

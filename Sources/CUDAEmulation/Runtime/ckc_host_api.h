@@ -11,6 +11,7 @@ enum cudaError_t {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInvalidDevicePointer = 17,
+  cudaErrorNoDevice = 100,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorLaunchFailure = 719,
   cudaErrorStreamCaptureUnsupported = 900,
@@ -32,6 +33,14 @@ enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 typedef struct ckc_emu_stream *cudaStream_t;
 typedef struct ckc_emu_graph *cudaGraph_t;
 typedef struct ckc_emu_graph *cudaGraphExec_t;
+typedef struct ckc_emu_event *cudaEvent_t;
+
+/// What is asked of a device before it is used.
+struct cudaDeviceProp {
+  char name[256];
+  size_t totalGlobalMem;
+  int major, minor, multiProcessorCount, l2CacheSize;
+};
 
 #define CKC_EMU_EXPORT __attribute__((visibility("default")))
 
@@ -52,6 +61,14 @@ CKC_EMU_EXPORT cudaError_t cudaGetLastError(void);
 CKC_EMU_EXPORT cudaError_t cudaPeekAtLastError(void);
 CKC_EMU_EXPORT const char *cudaGetErrorString(cudaError_t error);
 CKC_EMU_EXPORT cudaError_t cudaGetDeviceCount(int *count);
+CKC_EMU_EXPORT cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
+CKC_EMU_EXPORT cudaError_t cudaMemGetInfo(size_t *free, size_t *total);
+CKC_EMU_EXPORT cudaError_t cudaEventCreate(cudaEvent_t *event);
+CKC_EMU_EXPORT cudaError_t cudaEventDestroy(cudaEvent_t event);
+CKC_EMU_EXPORT cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream = nullptr);
+CKC_EMU_EXPORT cudaError_t cudaEventSynchronize(cudaEvent_t event);
+CKC_EMU_EXPORT cudaError_t cudaEventElapsedTime(
+  float *milliseconds, cudaEvent_t start, cudaEvent_t end);
 CKC_EMU_EXPORT cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 CKC_EMU_EXPORT cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
 CKC_EMU_EXPORT cudaError_t cudaGraphInstantiate(

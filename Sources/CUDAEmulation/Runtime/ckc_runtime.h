@@ -80,6 +80,9 @@ bool has_waited_for_copies();
 
 /// Whether a stream is being captured, and the host may do nothing but fill it.
 bool is_capturing();
+using Work = std::function<void()>;
+/// Puts work into a stream: it is done now, or when somebody waits, or captured.
+cudaError_t add_work(cudaStream_t stream, Work work);
 
 // MARK: Memory (memory.cpp)
 

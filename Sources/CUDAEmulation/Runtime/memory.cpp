@@ -154,6 +154,12 @@ cudaError_t cudaFree(void *address) {
   return cudaErrorInvalidDevicePointer;
 }
 
+cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
+  *total = std::min(range_size, bytes_limit);
+  *free = *total - bytes_used;
+  return cudaSuccess;
+}
+
 /// Bytes of device memory that were allocated at the same time, at most.
 CKC_EMU_EXPORT size_t ckc_emu_peak_bytes(void) { return bytes_peak; }
 

@@ -2,6 +2,7 @@
 
 #include "blocks.cpp"
 #include "copies.cpp"
+#include "device.cpp"
 #include "fibers.cpp"
 #include "findings.cpp"
 #include "memory.cpp"

@@ -11,13 +11,11 @@
 #include <map>
 #include <memory>
 
-using Work = std::function<void()>;
-
 struct ckc_emu_graph {
-  std::vector<Work> work;
+  std::vector<ckc_emu::Work> work;
 };
 struct ckc_emu_stream {
-  std::vector<Work> pending;
+  std::vector<ckc_emu::Work> pending;
   ckc_emu_graph *capture = nullptr;
 };
 
@@ -43,7 +41,7 @@ static cudaError_t misuse(cudaError_t error, const std::string &words) {
   return report(error);
 }
 
-static cudaError_t add(cudaStream_t stream, Work work) {
+cudaError_t add_work(cudaStream_t stream, Work work) {
   if (!stream) stream = &default_stream;
   if (stream->capture) {
     stream->capture->work.push_back(std::move(work));
@@ -131,7 +129,7 @@ cudaError_t enqueue(const Call &call, cudaStream_t stream) {
       format("%s at %s:%d is launched with %s", call.kernel, call.file, call.line, words.c_str()));
   }
   // The work owns the arguments: a graph may be launched again and again.
-  return add(stream, [call, arguments, windows_of_call] {
+  return add_work(stream, [call, arguments, windows_of_call] {
     start_checks_of_launch(call, windows_of_call);
     run_grid(call);
   });
@@ -158,7 +156,7 @@ cudaError_t cudaMemcpyAsync(
   if (to_device != is_device_memory(to, size, true)) {
     return misuse(cudaErrorInvalidValue, "a copy writes what is not memory of its side");
   }
-  return add(stream, [=] {
+  return add_work(stream, [=] {
     const DeviceAccess access;
     memmove(to, from, size);
     if (to_device) set_initialized(to, size, true);
@@ -176,7 +174,7 @@ cudaError_t cudaMemsetAsync(void *to, int byte, size_t size, cudaStream_t stream
   if (!is_device_memory(to, size, true)) {
     return misuse(cudaErrorInvalidValue, "a fill writes what is not device memory");
   }
-  return add(stream, [=] {
+  return add_work(stream, [=] {
     const DeviceAccess access;
     memset(to, byte, size);
     // 0xFF is the poison of buffers that hold nothing yet.
@@ -243,7 +241,7 @@ cudaError_t cudaGraphInstantiate(
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   for (const Work &work : executable->work) {
-    const cudaError_t error = add(stream, work);
+    const cudaError_t error = add_work(stream, work);
     if (error != cudaSuccess) return error;
   }
   return report(cudaSuccess);
@@ -259,7 +257,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return cudaSuccess;
 }
 
-// MARK: Errors and the device
+// MARK: Errors and schedules
 
 cudaError_t cudaPeekAtLastError(void) { return has_findings() ? cudaErrorLaunchFailure : last_error; }
 
@@ -276,16 +274,12 @@ const char *cudaGetErrorString(cudaError_t error) {
     case cudaErrorMemoryAllocation: return "out of memory";
     case cudaErrorInvalidConfiguration: return "invalid configuration argument";
     case cudaErrorInvalidDevicePointer: return "invalid device pointer";
+    case cudaErrorNoDevice: return "no CUDA-capable device is detected";
     case cudaErrorInvalidResourceHandle: return "invalid resource handle";
     case cudaErrorLaunchFailure: return "unspecified launch failure";
     case cudaErrorStreamCaptureUnsupported: return "operation not permitted when stream is capturing";
   }
   return "unrecognized error code";
-}
-
-cudaError_t cudaGetDeviceCount(int *count) {
-  *count = 1;
-  return cudaSuccess;
 }
 
 /// Which order the next launches take, 0 forward, 1 reverse, 2 random by `seed`, and whether streams

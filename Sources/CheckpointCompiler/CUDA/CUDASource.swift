@@ -36,7 +36,8 @@ private struct CUDAProgramPrinter {
   func source() -> String {
     var uses: Set<String> = []
     var kernels = ""
-    for (number, function) in program.functions.enumerated() {
+    let called = calledKernels
+    for (number, function) in program.functions.enumerated() where called.contains(number) {
       kernels += kernel(function, number, &uses) + "\n"
     }
     var out = """
@@ -197,6 +198,16 @@ private struct CUDAProgramPrinter {
       if number < program.routines.count, isCalled(number) { out += routine(number) + "\n" }
     }
     return out
+  }
+
+  /// The kernels that run: those of a counted loop's condition do not.
+  private var calledKernels: Set<Int> {
+    var calls = program.calls
+    for number in program.routines.indices where isCalled(number) {
+      calls += program.routines[number].calls
+    }
+    return Set(
+      calls.compactMap { if case .kernel(let number) = $0.work { number } else { nil } })
   }
 
   private func isCalled(_ routine: Int) -> Bool {

@@ -110,9 +110,12 @@ package struct DataSet: Sendable {
   ///   - batch: The number of the batch, below `batches`.
   ///   - order: The samples in the order in which they are taken.
   ///   - step: A step of the function that the data were taken for.
-  package func copy(batch: Int, of order: [Int], into step: CompiledStep) {
+  /// - Throws: What the step throws.
+  package func copy<Step: ExecutableStep>(
+    batch: Int, of order: [Int], into step: Step
+  ) throws(Step.Trouble) {
     for column in columns {
-      step.withArgumentBytes(column.argument) { target in
+      try step.fillArgument(column.argument) { target in
         column.bytes.withUnsafeBytes { source in
           guard let from = source.baseAddress, let to = target.baseAddress else { return }
           let size = column.sampleBytes

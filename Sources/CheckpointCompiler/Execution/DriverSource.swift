@@ -10,30 +10,7 @@ extension Compilation {
   ///
   /// - Precondition: The last stage was `code`.
   package var driverSource: String {
-    guard let function = step?.function else { preconditionFailure("there is no step yet") }
-    let interface = StepInterface(function)
-    let values = InitialValues(seed: 0)
-    func argument(_ index: Int) -> String {
-      let type = function.argumentType(index)
-      if function.isLearningRate(index) {
-        return DriverBuffer(constant: Tensor(type, floats: [0.001]), type).row
-      }
-      let initializer =
-        function.arguments[index].initializer
-        ?? InitialValues.usual(type, role: function.arguments[index].role)
-      if function.arguments[index].role != .input, case .fill = initializer {
-        let element = values.value(TensorType(type.dtype), name: "", initializer)
-        return DriverBuffer(constant: element, type).row
-      }
-      return DriverBuffer(random: type).row
-    }
-    let resultTypes = function.resultTypes
-    let tables = [
-      ("inputs", interface.inputs.map(argument)),
-      ("parameters", interface.parameters.map(argument)),
-      ("state", interface.state.map(argument)),
-      ("results", interface.results.map { DriverBuffer(zeros: resultTypes[$0]).row }),
-    ]
+    let tables = driverTables
     var text = """
       /* Runs \(name)_step on made-up values and tells its time: \(name) [STEPS] */
 
@@ -45,16 +22,7 @@ extension Compilation {
 
       #include "\(name).h"
 
-      enum contents { CONSTANT, RANDOM_F32, RANDOM_F64, RANDOM_BF16 };
-
-      typedef struct {
-        size_t bytes;
-        enum contents kind;
-        size_t element_bytes;
-        unsigned char element[8];
-      } buffer;
-
-
+      \(DriverBuffer.declaration)
       """
     for (table, rows) in tables {
       // C has no empty arrays.
@@ -63,7 +31,7 @@ extension Compilation {
       text += lines.map { "  \($0),\n" }.joined() + "};\n"
       text += "enum { \(table)_count = \(rows.count) };\n\n"
     }
-    text += DriverBuffer.functions
+    text += DriverBuffer.functions + DriverBuffer.clock
     text += """
       int main(int argc, char **argv) {
         const long steps = argc > 1 ? strtol(argv[1], NULL, 10) : 10;
@@ -110,10 +78,38 @@ extension Compilation {
       """
     return text
   }
+
+  /// The rows of the tables of buffers, by the struct that points to them.
+  var driverTables: [(name: String, rows: [String])] {
+    guard let function = step?.function else { preconditionFailure("there is no step yet") }
+    let interface = StepInterface(function)
+    let values = InitialValues(seed: 0)
+    func argument(_ index: Int) -> String {
+      let type = function.argumentType(index)
+      if function.isLearningRate(index) {
+        return DriverBuffer(constant: Tensor(type, floats: [0.001]), type).row
+      }
+      let initializer =
+        function.arguments[index].initializer
+        ?? InitialValues.usual(type, role: function.arguments[index].role)
+      if function.arguments[index].role != .input, case .fill = initializer {
+        let element = values.value(TensorType(type.dtype), name: "", initializer)
+        return DriverBuffer(constant: element, type).row
+      }
+      return DriverBuffer(random: type).row
+    }
+    let resultTypes = function.resultTypes
+    return [
+      ("inputs", interface.inputs.map(argument)),
+      ("parameters", interface.parameters.map(argument)),
+      ("state", interface.state.map(argument)),
+      ("results", interface.results.map { DriverBuffer(zeros: resultTypes[$0]).row }),
+    ]
+  }
 }
 
 /// One row of a table of buffers.
-private struct DriverBuffer {
+struct DriverBuffer {
   /// The row as C.
   var row: String
 
@@ -137,6 +133,21 @@ private struct DriverBuffer {
     row = "{\(type.sizeBytes), \(kind), \(type.dtype.byteCount), {0}}"
   }
 
+  /// What a row is.
+  static let declaration = """
+    enum contents { CONSTANT, RANDOM_F32, RANDOM_F64, RANDOM_BF16 };
+
+    typedef struct {
+      size_t bytes;
+      enum contents kind;
+      size_t element_bytes;
+      unsigned char element[8];
+    } buffer;
+
+
+    """
+
+  /// What makes memory of a row, and orders times.
   static let functions = """
     static void *allocate(size_t bytes) {
       void *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
@@ -176,16 +187,21 @@ private struct DriverBuffer {
       return memory;
     }
 
-    static double milliseconds(void) {
-      struct timespec now;
-      timespec_get(&now, TIME_UTC);
-      return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-    }
-
     static int ascending(const void *a, const void *b) {
       const double x = *(const double *)a;
       const double y = *(const double *)b;
       return (x > y) - (x < y);
+    }
+
+
+    """
+
+  /// The time, where the host measures it.
+  static let clock = """
+    static double milliseconds(void) {
+      struct timespec now;
+      timespec_get(&now, TIME_UTC);
+      return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
     }
 
 

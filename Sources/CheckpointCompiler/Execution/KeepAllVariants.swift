@@ -5,8 +5,7 @@
 // Method      One variant after the other that has a kernel not seen before, with everything kept.
 
 extension Compilation {
-  /// The step of a variant that runs a kernel whose key is not among those given, with everything kept,
-  /// as C.
+  /// The step of a variant that runs a kernel whose key is not among those given, with everything kept.
   ///
   /// - Returns: The compilation of the step; nil where all kernels of all variants are among them.
   package func keepAll(beyond keys: Set<String>) throws(CompileError) -> Compilation? {
@@ -16,7 +15,8 @@ extension Compilation {
     let program = lower(
       step.function, storage: step.storage, name: name, target: options.target)
     other.program = program
-    (other.header, other.source) = emitC(program)
+    (other.header, other.source) =
+      options.target.isCUDA ? emitCUDA(program) : emitC(program)
     return other
   }
 }

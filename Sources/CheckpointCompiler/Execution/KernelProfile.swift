@@ -32,7 +32,27 @@ package struct KernelTime: Sendable {
 package func kernelTimes(
   of step: CompiledStep, target: Target, seconds: Double, prepare: () -> Void
 ) -> [KernelTime] {
-  let function = step.function
+  kernelTimes(of: step.function, target: target, seconds: seconds) { _ in
+    prepare()
+    step.run()
+    return step.kernelNs
+  }
+}
+
+/// Measures all kinds of kernels of a function, wherever it runs.
+///
+/// - Parameters:
+///   - function: A planned function.
+///   - target: The machine for the estimates.
+///   - seconds: How long to measure; the step runs 15 times at least and 1000 times at most.
+///   - run: Runs the step and returns the nanoseconds of its kernels, as many as it is told, in their
+///     order.
+/// - Returns: The times of the kinds, in the order in which they first run.
+/// - Throws: What `run` throws.
+package func kernelTimes<Trouble: Error>(
+  of function: Function, target: Target, seconds: Double,
+  run: (_ kernelCount: Int) throws(Trouble) -> [Double]
+) throws(Trouble) -> [KernelTime] {
   let order = KernelOrder(function)
   let predictedNs = CostModel(target: target).timesNs(of: order, in: function)
   var places: [String: Int] = [:]
@@ -58,14 +78,13 @@ package func kernelTimes(
   let clock = ContinuousClock()
   let (warmUpCount, runsMin, runsMax) = (2, 15, 1000)
   let end = clock.now + .seconds(seconds)
-  var run = -warmUpCount
-  while run < runsMin || (run < runsMax && clock.now < end) {
-    prepare()
-    step.run()
-    if run >= 0 {
-      for (kernel, kind) in kindOf.enumerated() { samples[kind].append(step.kernelNs[kernel]) }
+  var number = -warmUpCount
+  while number < runsMin || (number < runsMax && clock.now < end) {
+    let kernelNs = try run(kindOf.count)
+    if number >= 0 {
+      for (kernel, kind) in kindOf.enumerated() { samples[kind].append(kernelNs[kernel]) }
     }
-    run += 1
+    number += 1
   }
   for kind in times.indices { times[kind].measuredNs = usual(samples[kind]) }
   return times

@@ -33,20 +33,21 @@ package struct StepRecord: Sendable {
     self.inputs = inputs
   }
 
+  /// The values after the first step, once the steps were recorded.
+  package var firstValues: [Tensor]? { values.first }
+
   /// Runs the steps and keeps their values.
-  package mutating func record(_ step: CompiledStep) {
+  package mutating func record<Step: ExecutableStep>(_ step: Step) throws(Step.Trouble) {
     values = []
-    replay(step) { _ in values.append(step.resultValues + step.argumentValues) }
+    for index in inputs.indices { values.append(try replay(index, step)) }
   }
 
   /// Runs the steps and compares every bit.
   ///
   /// - Returns: The first difference in words; nil where there is none.
-  package func difference(_ step: CompiledStep) -> String? {
-    var difference: String?
-    replay(step) { index in
-      guard difference == nil else { return }
-      let found = step.resultValues + step.argumentValues
+  package func difference<Step: ExecutableStep>(_ step: Step) throws(Step.Trouble) -> String? {
+    for index in inputs.indices {
+      let found = try replay(index, step)
       for (place, (expected, actual)) in zip(values[index], found).enumerated()
       where expected != actual {
         let resultCount = step.function.results.count
@@ -57,22 +58,23 @@ package struct StepRecord: Sendable {
         let size = expected.type.dtype.byteCount
         let byte = expected.bytes.indices.first { expected.bytes[$0] != actual.bytes[$0] } ?? 0
         let element = byte / size
-        difference =
-          "step \(index + 1), \(name), element \(element): \(actual[element]), "
+        return "step \(index + 1), \(name), element \(element): \(actual[element]), "
           + "not \(expected[element])"
-        return
       }
     }
-    return difference
+    return nil
   }
 
-  private func replay(_ step: CompiledStep, _ body: (Int) -> Void) {
-    for (index, value) in start.enumerated() { step.setArgument(index, to: value) }
-    for (index, inputs) in inputs.enumerated() {
-      for input in inputs { step.setArgument(input.argument, to: input.value) }
-      step.run()
-      body(index)
+  /// Runs one of the steps, which follow each other, and returns its values.
+  private func replay<Step: ExecutableStep>(
+    _ index: Int, _ step: Step
+  ) throws(Step.Trouble) -> [Tensor] {
+    if index == 0 {
+      for (index, value) in start.enumerated() { try step.setArgument(index, to: value) }
     }
+    for input in inputs[index] { try step.setArgument(input.argument, to: input.value) }
+    try step.run()
+    return try step.values()
   }
 }
 

@@ -6,7 +6,7 @@
 /// Trains one step at a time.
 package final class Trainer {
   /// The step that learns.
-  package let step: CompiledStep
+  package let step: any ExecutableStep
   /// What it learns from.
   package let data: DataSet
   /// How far it has come.
@@ -18,9 +18,10 @@ package final class Trainer {
   /// A trainer that goes on from a position; parameters and state are the step's own.
   ///
   /// - Precondition: The data have a whole batch.
+  /// - Throws: What the step throws.
   package init(
-    _ step: CompiledStep, data: DataSet, position: TrainingPosition, learningRate: Double
-  ) {
+    _ step: any ExecutableStep, data: DataSet, position: TrainingPosition, learningRate: Double
+  ) throws {
     self.step = step
     self.data = data
     self.position = position
@@ -30,7 +31,8 @@ package final class Trainer {
     key = function.arguments.indices.first { function.isKey($0) }
     loss = function.lossResult
     for index in function.arguments.indices where function.isLearningRate(index) {
-      step.setArgument(index, to: Tensor(function.argumentType(index), floats: [learningRate]))
+      try step.setArgument(
+        index, to: Tensor(function.argumentType(index), floats: [learningRate]))
     }
   }
 
@@ -40,13 +42,14 @@ package final class Trainer {
   /// Runs one step on the next batch.
   ///
   /// - Returns: What the step returns; 0 is success.
-  package func advance() -> Int32 {
-    data.copy(batch: position.batch, of: order, into: step)
+  /// - Throws: What the step throws.
+  package func advance() throws -> Int32 {
+    try data.copy(batch: position.batch, of: order, into: step)
     if let key {
-      step.setArgument(key, to: ExampleInputs.key(seed: position.seed, step: position.step))
+      try step.setArgument(key, to: ExampleInputs.key(seed: position.seed, step: position.step))
     }
-    let status = step.run()
-    lastLoss = loss.map { step.scalarResult($0) }
+    let status = try step.run()
+    lastLoss = try loss.map { try step.scalar(ofResult: $0) }
     position.step += 1
     position.batch += 1
     if position.batch == data.batches {
@@ -58,15 +61,17 @@ package final class Trainer {
   }
 
   /// What a later run needs to go on.
-  package var state: TrainingState {
-    TrainingState(position: position, tensors: step.carriedTensors)
+  ///
+  /// - Throws: What the step throws.
+  package func state() throws -> TrainingState {
+    TrainingState(position: position, tensors: try step.carriedTensors())
   }
 }
 
 /// Runs a function on held-out data with the parameters of a step.
 package final class Evaluator {
   /// The function's step.
-  package let step: CompiledStep
+  package let step: any ExecutableStep
   /// What it runs on.
   package let data: DataSet
   private let order: [Int]
@@ -75,7 +80,7 @@ package final class Evaluator {
   /// An evaluator.
   ///
   /// - Throws: An error where no result is a scalar, or the data have no whole batch.
-  package init(_ step: CompiledStep, data: DataSet) throws(Diagnostic) {
+  package init(_ step: any ExecutableStep, data: DataSet) throws(Diagnostic) {
     self.step = step
     self.data = data
     order = Array(0..<data.sampleCount)
@@ -88,16 +93,16 @@ package final class Evaluator {
 
   /// The mean of every scalar result over all whole batches, in the order of the results.
   ///
-  /// - Throws: An error where a parameter or state of the function is none of the trained step's, or
-  ///   has another type there.
+  /// - Throws: A diagnostic where a parameter or state of the function is none of the trained step's,
+  ///   or has another type there; what the steps throw.
   package func run(
-    parametersOf trained: CompiledStep, seed: UInt64
-  ) throws(Diagnostic) -> [(name: String, mean: Double)] {
+    parametersOf trained: any ExecutableStep, seed: UInt64
+  ) throws -> [(name: String, mean: Double)] {
     let function = step.function
     for index in function.arguments.indices {
       let name = function.argumentName(index)
       if function.isKey(index) {
-        step.setArgument(index, to: ExampleInputs.key(seed: seed, step: 0))
+        try step.setArgument(index, to: ExampleInputs.key(seed: seed, step: 0))
       }
       guard function.arguments[index].role != .input else { continue }
       guard let source = trained.function.argument(named: name),
@@ -108,20 +113,22 @@ package final class Evaluator {
             + "@\(trained.function.name)",
           at: function.arguments[index].location)
       }
-      let value = trained.argument(source)
+      let value = try trained.argument(source)
       guard value.type == function.argumentType(index) else {
         throw Diagnostic(
           "%\(name) is \(function.argumentType(index)) in @\(function.name), but \(value.type) in "
             + "@\(trained.function.name)",
           at: function.arguments[index].location)
       }
-      step.setArgument(index, to: value)
+      try step.setArgument(index, to: value)
     }
     var sums = Array(repeating: 0.0, count: scalars.count)
     for batch in 0..<data.batches {
-      data.copy(batch: batch, of: order, into: step)
-      step.run()
-      for (place, result) in scalars.enumerated() { sums[place] += step.scalarResult(result) }
+      try data.copy(batch: batch, of: order, into: step)
+      try step.run()
+      for (place, result) in scalars.enumerated() {
+        sums[place] += try step.scalar(ofResult: result)
+      }
     }
     return zip(scalars, sums).map {
       (step.function.results[$0].name, $1 / Double(max(1, data.batches)))

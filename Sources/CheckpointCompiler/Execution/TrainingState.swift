@@ -71,21 +71,28 @@ package struct TrainingState: Sendable {
   }
 }
 
-extension CompiledStep {
+extension ExecutableStep {
   /// The arguments that training carries from step to step, in their order.
   private var carried: [Int] {
     function.arguments.indices.filter { function.arguments[$0].role != .input }
   }
 
   /// Parameters and state as they are now.
-  package var carriedTensors: [NamedTensor] {
-    carried.map { NamedTensor(name: function.argumentName($0), tensor: argument($0)) }
+  package func carriedTensors() throws(Trouble) -> [NamedTensor] {
+    var tensors: [NamedTensor] = []
+    for index in carried {
+      tensors.append(
+        NamedTensor(name: function.argumentName(index), tensor: try argument(index)))
+    }
+    return tensors
   }
 
   /// Gives every parameter and state its first value.
-  package func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64) throws(Trouble) {
     let values = InitialValues(seed: seed)
-    for index in carried { setArgument(index, to: values.value(ofArgument: index, of: function)) }
+    for index in carried {
+      try setArgument(index, to: values.value(ofArgument: index, of: function))
+    }
   }
 
   /// Takes parameters and state from tensors.
@@ -95,11 +102,11 @@ extension CompiledStep {
   ///   - source: What to call their origin in messages.
   ///   - requiresAll: Whether every parameter and state must be there, and nothing else.
   /// - Returns: The names that were taken.
-  /// - Throws: An error where a name is missing or unknown, or a type differs.
+  /// - Throws: A diagnostic where a name is missing or unknown, or a type differs; what the step throws.
   @discardableResult
   package func take(
     _ tensors: [NamedTensor], source: String, requiresAll: Bool
-  ) throws(Diagnostic) -> [String] {
+  ) throws -> [String] {
     var taken: [String] = []
     for index in carried {
       let name = function.argumentName(index)
@@ -109,7 +116,7 @@ extension CompiledStep {
         }
         continue
       }
-      setArgument(
+      try setArgument(
         index,
         to: try given.tensor.exactly(
           function.argumentType(index), source: "\(source): '\(name)'", target: "%\(name)"))

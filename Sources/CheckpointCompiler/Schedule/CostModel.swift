@@ -2,7 +2,8 @@
 //
 // Estimate    The larger of operations over peak and bytes over bandwidth, plus the time to start a
 //             kernel. Contractions reach most of the peak; loops that are not contractions a small
-//             fraction of it.
+//             fraction of it. On a graphics processor the peak is that of the elements' type, and a
+//             part of the bytes comes from its cache.
 // Source      S. Williams, A. Waterman, D. Patterson, "Roofline", CACM 52(4), 2009,
 //             doi:10.1145/1498765.1498785.
 
@@ -65,10 +66,13 @@ public struct CostModel: Sendable {
       return controlNs(of: kernel.op, in: function) + target.kernelOverheadNs
     }
     let work = KernelWork(of: kernel, in: function, target: target, isInPlace: isInPlace)
+    let productFlopsPerNs =
+      target.gpu?.productFlopsPerNs(work.productDType ?? .f32) ?? target.flopsPerNs
+    let trafficNs = target.gpu?.trafficNs(work.bytes) ?? Double(work.bytes) / target.bytesPerNs
     let compute =
-      work.contractionFlops / (target.flopsPerNs * CostModel.contractionEfficiency)
+      work.contractionFlops / (productFlopsPerNs * CostModel.contractionEfficiency)
       + work.loopFlops / (target.flopsPerNs * CostModel.loopEfficiency)
-    return max(compute, Double(work.bytes) / target.bytesPerNs) + target.kernelOverheadNs
+    return max(compute, trafficNs) + target.kernelOverheadNs
   }
 
   /// The time of a loop, or of a branch: that of the dearest one.

@@ -4,6 +4,9 @@
 package struct KernelWork: Sendable, Equatable {
   /// Floating-point operations of contractions and convolutions.
   package var contractionFlops = 0.0
+  /// The type of the elements that its products multiply; nil without contractions other than
+  /// attention, which tensor cores do not compute.
+  package var productDType: DType?
   /// Floating-point operations of all other ops.
   package var loopFlops = 0.0
   /// Bytes of memory that are read and written.
@@ -24,6 +27,7 @@ package struct KernelWork: Sendable, Equatable {
       let cost = signature.opcode.definition.cost(signature, function.type(of: result))
       if category == .contraction || category == .attention {
         contractionFlops += cost.flops
+        if category == .contraction { productDType = signature.operandTypes.first?.dtype }
       } else {
         loopFlops += cost.flops
       }

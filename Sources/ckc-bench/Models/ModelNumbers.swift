@@ -62,9 +62,9 @@ struct ModelNumbers {
   }
 
   /// Gives a step the numbers.
-  func start(_ step: CompiledStep) {
+  func start<Step: ExecutableStep>(_ step: Step) throws(Step.Trouble) {
     for entry in entries {
-      step.setArgument(step.function.argument(named: entry.name)!, to: entry.tensor)
+      try step.setArgument(step.function.argument(named: entry.name)!, to: entry.tensor)
     }
   }
 

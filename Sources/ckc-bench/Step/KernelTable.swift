@@ -32,7 +32,18 @@ struct KernelTable {
   /// - Precondition: It was compiled with `CKC_PROFILE`, and has its numbers.
   init(_ step: ModelStep, peak: MachinePeak, seconds: Double) {
     let target = step.compilation.options.target
-    let times = kernelTimes(of: step.step, target: target, seconds: seconds) {}
+    self.init(kernelTimes(of: step.step, target: target, seconds: seconds) {}) { work in
+      let flops = work.contractionFlops + work.loopFlops
+      return max(flops / peak.flopsPerNs, Double(work.bytes) / peak.bytesPerNs)
+    }
+  }
+
+  /// A table of measured kernels.
+  ///
+  /// - Parameters:
+  ///   - times: The kinds of kernels.
+  ///   - leastNs: The least time in which the machine could do a kernel's work.
+  init(_ times: [KernelTime], leastNs: (KernelWork) -> Double) {
     let total = times.reduce(0) { $0 + $1.measuredNs * Double($1.count) }
     var contractionNs = 0.0
     var contractionFlops = 0.0
@@ -45,12 +56,11 @@ struct KernelTable {
       guard ns > 0.02 * total, kind.measuredNs > 0 else { continue }
       let flops = kind.work.contractionFlops + kind.work.loopFlops
       let bytes = Double(kind.work.bytes)
-      let least = max(flops / peak.flopsPerNs, bytes / peak.bytesPerNs)
       rows.append(
         Row(
           name: "\(kind.key) %\(kind.name)", count: kind.count, ms: ns / 1e6, share: ns / total,
           flopsPerNs: flops / kind.measuredNs, bytesPerNs: bytes / kind.measuredNs,
-          roofline: least / kind.measuredNs))
+          roofline: leastNs(kind.work) / kind.measuredNs))
     }
     rows.sort { ($0.ms, $1.name) > ($1.ms, $0.name) }
     if contractionNs > 0 { contractionFlopsPerNs = contractionFlops / contractionNs }

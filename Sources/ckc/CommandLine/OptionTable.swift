@@ -90,6 +90,7 @@ enum OptionName: String, CaseIterable, Sendable {
   case resume
   case seed
   case cc
+  case nvcc
   case tolerance
   case printAfter = "print-after"
   case stopAfter = "stop-after"
@@ -166,7 +167,7 @@ extension OptionName {
         help: "threads that the step runs on; the results do not depend on it")
     case .target:
       OptionDefinition(
-        verbs: [.compile, .inspect, .plan, .explain], value: .choice(Target.names),
+        verbs: Verb.graph, value: .choice(Target.names),
         help: "what to emit and to plan for; c unless given, cuda is cuda:a100")
     case .emit:
       OptionDefinition(
@@ -261,6 +262,10 @@ extension OptionName {
       OptionDefinition(
         verbs: Verb.compiling, value: .text("COMPILER"),
         help: "the C compiler instead of $CC, cc, gcc or clang")
+    case .nvcc:
+      OptionDefinition(
+        verbs: Verb.compiling, value: .text("COMPILER"),
+        help: "the CUDA compiler instead of $CUDA_HOME/bin/nvcc or nvcc")
     case .tolerance:
       OptionDefinition(
         verbs: [.check], value: .number("T"),

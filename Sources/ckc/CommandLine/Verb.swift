@@ -26,7 +26,7 @@ enum Verb: String, CaseIterable, Sendable {
   static let graph: [Verb] = planning + [.profile]
   /// The verbs that read a graph of IR or StableHLO.
   static let importing: [Verb] = graph + [.import]
-  /// The verbs that call the C compiler.
+  /// The verbs that call a compiler of C or CUDA.
   static let compiling: [Verb] = [.compile, .run, .train, .check, .profile]
 }
 
@@ -76,6 +76,7 @@ extension Verb {
         examples: [
           ("ckc compile net.ir -o out --budget 50%", "C and a library in half the memory"),
           ("ckc compile net.ir --emit c,exe -o out", "a program that runs steps and measures"),
+          ("ckc compile net.ir --target cuda:h100 -o out", "CUDA for a graphics processor"),
         ])
     case .inspect:
       VerbDefinition(
@@ -126,7 +127,8 @@ extension Verb {
           Inputs that are not given are zero, but %key is the seed and 0, and %lr the usual \
           learning rate; parameters and state start from --inputs, from their initial values in \
           the graph, or from --seed. Results are written in their order, then parameters and \
-          state that the step updates, under their own names: --inputs takes them again.
+          state that the step updates, under their own names: --inputs takes them again. With \
+          --target cuda the step is compiled with nvcc and runs on the first device.
           """,
         operands: [Verb.graphOperand],
         examples: [
@@ -143,7 +145,8 @@ extension Verb {
           forward part of the graph, and prints the mean of every scalar result. Ctrl-C stops \
           after the current step and saves; --resume continues from there as if it had not \
           stopped, or starts from weights of another origin. The saved bytes depend neither on \
-          the budget nor on --threads.
+          the budget nor on --threads. With --target cuda the steps are compiled with nvcc and run \
+          on the first device, where parameters and state stay from step to step.
           """,
         operands: [Verb.graphOperand],
         examples: [
@@ -159,14 +162,25 @@ extension Verb {
           Compares gradients with central differences in f64; the results of the plan with those \
           of keeping everything, bit by bit, over three steps, with one thread and several, and \
           with memory overwritten before it is first written; one step with the reference \
-          interpreter; and the measured high-water mark with ARENA_BYTES. Inputs that are not given are random. Status 1 if a check fails.
+          interpreter; and the measured high-water mark with ARENA_BYTES. Inputs that are not given \
+          are random. With --target cuda the emitted CUDA is executed by emulation on this \
+          processor: compared with emitted C, and bit by bit with keeping everything and with other \
+          orders of threads, searched for races, reads of what was not written and accesses out of \
+          bounds, and its peak of device memory counted; where nvcc and a device are there, it runs \
+          there as well. Status 1 if a check fails.
           """,
         operands: [Verb.graphOperand],
-        examples: [("ckc check net.ir --budget min", "all checks at the smallest budget")])
+        examples: [
+          ("ckc check net.ir --budget min", "all checks at the smallest budget"),
+          ("ckc check net.ir --target cuda", "emitted CUDA, with or without a device"),
+        ])
     case .profile:
       VerbDefinition(
         summary: "measure the cost of every kernel here",
-        details: "Writes measured times that --costs takes in place of estimates.",
+        details: """
+          Writes measured times that --costs takes in place of estimates; with --target cuda those of \
+          the first device, by events.
+          """,
         operands: [Verb.graphOperand],
         examples: [("ckc profile net.ir -o costs.json", "then: ckc plan net.ir --costs costs.json")]
       )

@@ -9,14 +9,14 @@ enum ProfileVerb {
 
   static func run(_ arguments: Arguments, console: Console) throws {
     let job = try GraphJob(arguments, lastStage: .code)
-    let driver = try arguments.compilerDriver()
-    let threads = arguments.threadCount
+    let toolchain = try StepToolchain(arguments)
     let path = arguments.text(.output)
     guard let compilation = try job.compile(console: console) else { return }
     func measured(_ compilation: Compilation) throws -> [KernelTime] {
-      let step = try CompiledStep(compilation, driver: driver, defines: ["CKC_PROFILE"])
-      step.setThreads(threads)
-      return Self.times(of: step, target: job.options.target)
+      guard let function = compilation.step?.function else { return [] }
+      // Weights that drift away would change what branches and denormals cost.
+      return try toolchain.kernelTimes(
+        compilation, seconds: seconds, start: Self.exampleArguments(of: function))
     }
     let times = try measured(compilation)
     // A plan for another budget may run other kernels.
@@ -28,10 +28,7 @@ enum ProfileVerb {
       others += fresh
     }
     let costs: JSONValue = [
-      "machine": [
-        "compiler": .string(driver.version), "threads": .integer(threads),
-        "openmp": .bool(driver.hasOpenMP),
-      ],
+      "machine": toolchain.machine,
       "kernels": .object(
         (times + others).sorted { $0.key < $1.key }.map {
           JSONMember($0.key, .number($0.measuredNs))
@@ -47,18 +44,13 @@ enum ProfileVerb {
     if let path { console.print("written to \(path)\n") }
   }
 
-  /// The times of the kernels of a step on example inputs.
-  private static func times(of step: CompiledStep, target: Target) -> [KernelTime] {
-    step.initialize(seed: 0)
-    let function = step.function
-    let examples = ExampleInputs(seed: 0)
-    let inputs = function.arguments.indices.filter { function.arguments[$0].role == .input }
-      .map { ($0, examples.value(ofArgument: $0, of: function, step: 0)) }
-    for (index, value) in inputs { step.setArgument(index, to: value) }
-    let start = step.argumentValues
-    return kernelTimes(of: step, target: target, seconds: seconds) {
-      // Weights that drift away would change what branches and denormals cost.
-      for (index, value) in start.enumerated() { step.setArgument(index, to: value) }
+  /// The values of all arguments: examples of inputs, first values of the rest.
+  private static func exampleArguments(of function: Function) -> [Tensor] {
+    let (examples, values) = (ExampleInputs(seed: 0), InitialValues(seed: 0))
+    return function.arguments.indices.map { index in
+      function.arguments[index].role == .input
+        ? examples.value(ofArgument: index, of: function, step: 0)
+        : values.value(ofArgument: index, of: function)
     }
   }
 

@@ -15,23 +15,23 @@ enum RunVerb {
       throw Failure(.defect, "the compilation has no step")
     }
     let values = try given.resolved(for: function)
-    let step = try CompiledStep(compilation, driver: try arguments.compilerDriver())
-    step.setThreads(arguments.threadCount)
-    step.initialize(seed: seed)
+    let step = try StepToolchain(arguments).step(compilation)
+    try step.initialize(seed: seed)
     let examples = ExampleInputs(
       seed: seed,
       learningRate: (job.options.optimizer ?? .sgd(weightDecay: 0)).usualLearningRate)
     for index in function.arguments.indices {
       if let value = values[index] {
-        step.setArgument(index, to: value)
+        try step.setArgument(index, to: value)
       } else if function.isKey(index) || function.isLearningRate(index) {
-        step.setArgument(index, to: examples.value(ofArgument: index, of: function, step: 0))
+        try step.setArgument(
+          index, to: examples.value(ofArgument: index, of: function, step: 0))
       }
     }
-    let status = step.run()
+    let status = try step.run()
     guard status == 0 else { throw Failure(.defect, "the step returned \(status)") }
 
-    let entries = namedValues(of: step)
+    let entries = try namedValues(of: step)
     if let savePath {
       try writeFileAtomically(try Npz.encode(entries, name: savePath), to: savePath)
     }
@@ -52,16 +52,16 @@ enum RunVerb {
 
   /// The results in their order, then parameters and state that were updated, in the order of the
   /// arguments and under the arguments' names: what `--inputs` takes.
-  private static func namedValues(of step: CompiledStep) -> [NamedTensor] {
+  private static func namedValues(of step: any ExecutableStep) throws -> [NamedTensor] {
     let function = step.function
-    var entries = step.interface.results.map {
-      NamedTensor(name: function.results[$0].name, tensor: step.result($0))
+    var entries = try step.interface.results.map {
+      NamedTensor(name: function.results[$0].name, tensor: try step.result($0))
     }
     let updated = Set(function.results.compactMap(\.updatedArgument))
     for index in function.arguments.indices where updated.contains(index) {
       var name = function.argumentName(index)
       while entries.contains(where: { $0.name == name }) { name += ".new" }
-      entries.append(NamedTensor(name: name, tensor: step.argument(index)))
+      entries.append(NamedTensor(name: name, tensor: try step.argument(index)))
     }
     return entries
   }

@@ -18,7 +18,7 @@ enum TrainVerb {
       let parsed = try job.compiledQuietly { $0.lastStage = .parsed }
       if parsed.module.entry.updatesParameters { job.options.optimizer = nil }
     }
-    let driver = try arguments.compilerDriver()
+    let toolchain = try StepToolchain(arguments)
     let trainingTensors = try TrainingSetup.tensors(arguments.bindings(.data))
     let evaluationTensors = try TrainingSetup.tensors(arguments.bindings(.eval))
     guard let compilation = try job.compile(console: console) else { return }
@@ -36,8 +36,7 @@ enum TrainVerb {
     output.add([], to: path)
     try output.checkWritable()
 
-    let step = try CompiledStep(compilation, driver: driver)
-    step.setThreads(arguments.threadCount)
+    let step = try toolchain.step(compilation)
     let position = try setup.start(step, data: data, console: console)
     var learningRate = (job.options.optimizer ?? .sgd(weightDecay: 0)).usualLearningRate
     // Where no input takes it, --lr stays unread, which is reported.
@@ -46,12 +45,13 @@ enum TrainVerb {
     {
       learningRate = given
     }
-    let trainer = Trainer(step, data: data, position: position, learningRate: learningRate)
+    let trainer = try Trainer(
+      step, data: data, position: position, learningRate: learningRate)
     var evaluator: Evaluator?
     if !evaluationTensors.isEmpty {
       evaluator = try TrainingSetup.evaluator(
-        job, evaluationTensors, driver: driver, arenaBytes: step.arenaBytes, console: console)
-      evaluator?.step.setThreads(arguments.threadCount)
+        job, evaluationTensors, toolchain: toolchain, arenaBytes: step.arenaBytes,
+        console: console)
     }
     if !data.sampleCount.isMultiple(of: data.batchCount) {
       console.warn(
@@ -98,16 +98,16 @@ private struct TrainingSetup {
   ///
   /// - Returns: The position to start at.
   func start(
-    _ step: CompiledStep, data: DataSet, console: Console
+    _ step: any ExecutableStep, data: DataSet, console: Console
   ) throws -> TrainingPosition {
     guard let resumePath else {
-      step.initialize(seed: seed ?? 0)
+      try step.initialize(seed: seed ?? 0)
       return TrainingPosition(seed: seed ?? 0)
     }
     let state = try TrainingState.decode(try readFile(resumePath), name: resumePath)
     guard let position = state.position else {
       // Weights of another origin: training starts with them.
-      step.initialize(seed: seed ?? 0)
+      try step.initialize(seed: seed ?? 0)
       let taken = try step.take(state.tensors, source: resumePath, requiresAll: false)
       guard !taken.isEmpty else {
         throw Failure.input(
@@ -136,7 +136,7 @@ private struct TrainingSetup {
   /// The evaluation of `@eval`, or of the forward part of the trained function.
   static func evaluator(
     _ job: GraphJob, _ tensors: [(name: String, source: String, tensor: Tensor)],
-    driver: CompilerDriver, arenaBytes: Int, console: Console
+    toolchain: StepToolchain, arenaBytes: Int, console: Console
   ) throws -> Evaluator {
     func compiled(_ budget: Budget) throws(Failure) -> Compilation {
       try job.compiledQuietly { options in
@@ -166,7 +166,7 @@ private struct TrainingSetup {
         "evaluation leaves out the last \(data.sampleCount % data.batchCount) samples: "
           + "\(data.sampleCount) are no multiple of the batch of \(data.batchCount)")
     }
-    return try Evaluator(try CompiledStep(compilation, driver: driver), data: data)
+    return try Evaluator(try toolchain.step(compilation), data: data)
   }
 }
 
@@ -229,7 +229,7 @@ private struct TrainingSession {
     }
     while trainer.position.epoch < epochCount, !self.isInterrupted {
       let epoch = trainer.position.epoch
-      let status = trainer.advance()
+      let status = try trainer.advance()
       guard status == 0 else { throw Failure(.defect, "the step returned \(status)") }
       if let loss = trainer.lastLoss {
         losses.append(loss)
@@ -283,7 +283,7 @@ private struct TrainingSession {
   private mutating func save() throws {
     guard savedStep != trainer.position.step else { return }
     savedStep = trainer.position.step
-    try writeFileAtomically(try trainer.state.encode(name: path), to: path)
+    try writeFileAtomically(try trainer.state().encode(name: path), to: path)
   }
 
   /// The last line, or the whole result as JSON.
