@@ -19,7 +19,8 @@ let package = Package(
   targets: [
     .target(name: "CheckpointCompiler", swiftSettings: settings),
     .target(
-      name: "CompilerTesting", dependencies: ["CheckpointCompiler"], swiftSettings: settings),
+      name: "CompilerTesting", dependencies: ["CheckpointCompiler", "CUDAEmulation"],
+      swiftSettings: settings),
     .target(
       name: "CUDAEmulation", dependencies: ["CheckpointCompiler"],
       resources: [
@@ -32,7 +33,7 @@ let package = Package(
     .executableTarget(
       name: "ckc", dependencies: ["CheckpointCompiler", "CUDAEmulation"], swiftSettings: settings),
     .executableTarget(
-      name: "ckc-fuzz", dependencies: ["CheckpointCompiler", "CompilerTesting"],
+      name: "ckc-fuzz", dependencies: ["CheckpointCompiler", "CompilerTesting", "CUDAEmulation"],
       swiftSettings: settings),
     .executableTarget(
       name: "ckc-bench", dependencies: ["CheckpointCompiler"],

@@ -154,4 +154,25 @@ package struct CUDAEmulation: Sendable {
       throw ToolchainError("\(error)")
     }
   }
+
+  /// Compiles the emitted texts of several steps into one library and loads it.
+  ///
+  /// - Parameters:
+  ///   - steps: Names, headers and sources, each name once; findings show the names.
+  ///   - defines: Macros to define, such as `CKC_POISON`.
+  /// - Returns: The device on which they run.
+  /// - Throws: What the compiler or the loader said.
+  package func load(
+    _ steps: [(name: String, header: String, source: String)], defines: [String] = []
+  ) throws(ToolchainError) -> EmulatedDevice {
+    // What the texts include stands outside of their namespaces.
+    var all = ["cuda_runtime", "math", "stddef", "stdint", "string"].map { "#include <\($0).h>\n" }
+      .joined()
+    for step in steps {
+      all += "namespace of_\(step.name) {\n#line 1 \"\(step.name).cu\"\n\(step.source)\n}\n"
+    }
+    return try load(
+      source: all, name: "steps", headers: steps.map { ("\($0.name).h", $0.header) },
+      defines: defines)
+  }
 }

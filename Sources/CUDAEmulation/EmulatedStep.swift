@@ -29,24 +29,32 @@ package final class EmulatedStep {
   private let arena: UnsafeMutableRawPointer?
   private let structs: [[UnsafeMutableRawPointer?]]
 
-  /// Compiles and loads the step of a compilation.
+  /// Compiles and loads the step of a compilation, on a device of its own.
   ///
   /// - Parameters:
   ///   - compilation: A compilation for a CUDA target whose last stage was `code`.
   ///   - emulation: The emulation.
-  ///   - source: A text to compile in place of the emitted one.
   ///   - defines: Macros to define, such as `CKC_POISON`.
   /// - Throws: What the compiler said, or what the device did.
-  package init(
-    _ compilation: Compilation, emulation: CUDAEmulation, source: String? = nil,
-    defines: [String] = []
+  package convenience init(
+    _ compilation: Compilation, emulation: CUDAEmulation, defines: [String] = []
   ) throws {
+    let device = try emulation.load(
+      source: compilation.source, name: compilation.name,
+      headers: [("\(compilation.name).h", compilation.header)], defines: defines)
+    try self.init(compilation, on: device)
+  }
+
+  /// The step of a compilation that a device has been loaded with, and memory for it.
+  ///
+  /// - Parameters:
+  ///   - compilation: A compilation for a CUDA target whose last stage was `code`.
+  ///   - device: The device, which may hold other steps.
+  /// - Throws: What the device did.
+  package init(_ compilation: Compilation, on device: EmulatedDevice) throws {
     guard let step = compilation.step, !compilation.source.isEmpty else {
       preconditionFailure("the compilation stopped before its code")
     }
-    let device = try emulation.load(
-      source: source ?? compilation.source, name: compilation.name,
-      headers: [("\(compilation.name).h", compilation.header)], defines: defines)
     let (function, interface) = (step.function, StepInterface(step.function))
     self.function = function
     self.device = device

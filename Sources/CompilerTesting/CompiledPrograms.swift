@@ -19,17 +19,18 @@ package struct EmittedProgram: Sendable {
   let planned: Compilation?
 
   /// Emits a program.
-  package init(_ check: ProgramCheck) throws(ProgramFailure) {
+  package init(_ check: ProgramCheck, target: Target = .cpu()) throws(ProgramFailure) {
     self.check = check
     let text = Printer.print(check.function)
     let everything = CompileOptions(
-      name: "k\(check.seed)", strategy: .none, effort: 0.3, lastStage: .code)
+      name: "k\(check.seed)", target: target, strategy: .none, effort: 0.3, lastStage: .code)
     guard let keepAll = try check.compile(text, everything) else {
       throw ProgramFailure(stage: "emit", message: "keeping everything needs a budget")
     }
     self.keepAll = keepAll
     var options = check.options
     options.name = "p\(check.seed)"
+    options.target = target
     options.lastStage = .code
     planned = try check.compile(text, options)
   }
@@ -48,12 +49,17 @@ package struct CompiledPrograms {
   package init(
     _ programs: [EmittedProgram], driver: CompilerDriver
   ) throws(ToolchainError) {
+    try self.init(programs.flatMap(\.compilations), driver: driver)
+  }
+
+  /// Compiles steps.
+  init(_ compilations: [Compilation], driver: CompilerDriver) throws(ToolchainError) {
     hasOpenMP = driver.hasOpenMP
     do {
       let directory = try TemporaryDirectory()
       var batch = OutputBatch()
       var sources: [String] = []
-      for compilation in programs.flatMap(\.compilations) {
+      for compilation in compilations {
         sources.append(directory.file("\(compilation.name).c"))
         batch.add(compilation.header, to: directory.file("\(compilation.name).h"))
         batch.add(compilation.source, to: sources[sources.count - 1])
@@ -100,7 +106,7 @@ package struct CompiledPrograms {
   }
 
   /// The results of one step.
-  private func run(_ compilation: Compilation, seed: UInt64) throws(ProgramFailure) -> [Tensor] {
+  func run(_ compilation: Compilation, seed: UInt64) throws(ProgramFailure) -> [Tensor] {
     let planned = compilation.step!
     let step: CompiledStep
     do {
@@ -132,14 +138,14 @@ package struct CompiledPrograms {
   }
 
   /// The largest difference, relative to the largest element, that rounding explains.
-  private static func tolerance(of function: Function) -> Double {
+  static func tolerance(of function: Function) -> Double {
     let dtypes = Set(function.values.elements.map(\.type.dtype))
     if dtypes.contains(.bf16) { return 0.1 }
     if dtypes.contains(.f16) { return 0.02 }
     return dtypes.contains(.f32) ? 2e-4 : 1e-10
   }
 
-  private static func isClose(_ found: Tensor, _ wanted: Tensor, tolerance: Double) -> Bool {
+  static func isClose(_ found: Tensor, _ wanted: Tensor, tolerance: Double) -> Bool {
     guard wanted.type.dtype.isFloatingPoint else { return found == wanted }
     let numbers = wanted.floats
     let largest = numbers.reduce(0.05) { $1.isFinite ? max($0, abs($1)) : $0 }

@@ -13,6 +13,10 @@ package struct ProgramFailure: Error, CustomStringConvertible {
   package var message: String
 
   package var description: String { "\(stage): \(message)" }
+
+  /// No failure: the target cannot run such programs, and says so.
+  static let refusal = ProgramFailure(stage: "refuse", message: "it is not emitted as CUDA")
+  var isRefusal: Bool { stage == ProgramFailure.refusal.stage }
 }
 
 /// A program and the options that it is compiled under.
@@ -110,6 +114,8 @@ package struct ProgramCheck: Sendable {
       return compilation
     } catch {
       switch error {
+      case .input(let list) where list.diagnostics.allSatisfy(\.isCUDARefusal):
+        throw .refusal
       case .input(let list):
         let rendered = DiagnosticRenderer(sources: sources).render(list.diagnostics)
         throw ProgramFailure(stage: "compile", message: rendered)

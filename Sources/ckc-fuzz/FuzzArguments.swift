@@ -9,12 +9,14 @@ struct FuzzArguments: Sendable {
     case interpreted
     /// The same, and the emitted C compiled and run.
     case compiled
+    /// The emitted CUDA, executed by emulation, beside the emitted C.
+    case cuda
     /// Broken texts, which must be refused or read.
     case text
   }
 
   static let usage =
-    "usage: ckc-fuzz --seed S --count N [--jobs J] [--compiled | --text [FILE...]]"
+    "usage: ckc-fuzz --seed S --count N [--jobs J] [--compiled | --cuda | --text [FILE...]]"
 
   var seed: UInt64 = 1
   var count = 100
@@ -30,6 +32,7 @@ struct FuzzArguments: Sendable {
     while let word = rest.popFirst() {
       switch word {
       case "--compiled": mode = .compiled
+      case "--cuda": mode = .cuda
       case "--text": mode = .text
       case "--worker": isWorker = true
       case "--seed", "--count", "--jobs":

@@ -1,5 +1,5 @@
 // Random programs through every stage, and broken texts through the front end:
-// `ckc-fuzz --seed S --count N [--jobs J] [--compiled | --text [FILE...]]`.
+// `ckc-fuzz --seed S --count N [--jobs J] [--compiled | --cuda | --text [FILE...]]`.
 //
 // Texts       `--text` breaks the texts of random programs; with files, it makes `count` broken versions of
 //             each. A worker that breaks files has a limit of time for each version, and one of memory.
@@ -7,6 +7,7 @@
 //             hang of one is seen as what it is; its block is then run again seed by seed.
 // Output      Every failure with its seed, its stage and a shrunk program. Status 1 if there is one.
 
+import CUDAEmulation
 import CheckpointCompiler
 import CompilerTesting
 import Foundation
@@ -44,6 +45,15 @@ struct Main {
     case .compiled:
       do throws(ToolchainError) {
         reports = fuzzCompiled(seeds: seeds, driver: try CompilerDriver(usesThreads: false))
+      } catch {
+        print("\(error)")
+        exit(4)
+      }
+    case .cuda:
+      do throws(ToolchainError) {
+        reports = fuzzEmulated(
+          seeds: seeds, emulation: try CUDAEmulation(hasChecks: true),
+          driver: try CompilerDriver(usesThreads: false))
       } catch {
         print("\(error)")
         exit(4)

@@ -55,14 +55,17 @@ import Testing
     #expect(narrow.columnWidth == 32 && narrow.rowWidth >= 32)
   }
 
-  /// What is contiguous along the depth and aligned is copied past the registers.
+  /// What is contiguous and aligned along the depth or across it is copied past the registers.
   @Test func tensorCoresMultiplyNarrowNumbers() throws {
-    let copied = try tile(512, 512, 64, .bf16, turnsSecond: true)
-    #expect(copied.isOnTensorCores && copied.isCopied && copied.depth == 32)
+    let along = try tile(512, 512, 64, .bf16, turnsSecond: true)
+    #expect(along.isOnTensorCores && along.depth == 32)
+    #expect(along.rowRun == .along && along.columnRun == .along)
     let across = try tile(512, 512, 64, .f16)
-    #expect(across.isOnTensorCores && !across.isCopied && across.depth == 16)
+    #expect(across.rowRun == .along && across.columnRun == .across && across.depth == 32)
     let unaligned = try tile(512, 512, 60, .bf16, turnsSecond: true)
-    #expect(unaligned.isOnTensorCores && !unaligned.isCopied)
+    #expect(unaligned.isOnTensorCores && unaligned.rowRun == nil && unaligned.depth == 16)
+    let mixed = try tile(512, 512, 60, .bf16)
+    #expect(mixed.rowRun == nil && mixed.columnRun == .across && mixed.depth == 16)
     let singles = try tile(512, 512, 64)
     #expect(!singles.isOnTensorCores)
   }

@@ -123,3 +123,14 @@ import Testing
     try CompiledPrograms([program], driver: driver).check(program)
   }
 }
+
+@Suite(
+  .enabled(if: TestEmulation.checked != nil, TestEmulation.absence),
+  .enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct EmulatedProgramTests {
+  @Test func emulatedProgramsGiveWhatCompiledOnesGive() {
+    let reports = fuzzEmulated(
+      seeds: 1..<5, emulation: TestEmulation.checked!, driver: TestToolchain.driver!)
+    for report in reports { Issue.record("\(report)") }
+  }
+}

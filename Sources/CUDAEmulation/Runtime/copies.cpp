@@ -1,4 +1,4 @@
-// What `cp.async` and `mma.sync` do, with what they forgive on one device and punish on another.
+// What `cp.async`, `ldmatrix` and `mma.sync` do, with what they forgive on one device and punish on another.
 //
 // Method      A copy lands when its thread waits for it, the latest moment that PTX allows. From its
 //             start to then its target holds no value: it reads as NaN, and the checks report it. The
@@ -72,6 +72,31 @@ float half_value(Half format, unsigned bits) {
                             ? ldexpf(float(fraction), -24)
                             : ldexpf(float(fraction + 1024), int(exponent) - 25);
   return sign ? -magnitude : magnitude;
+}
+
+void read_matrices(
+  uint32_t *to, unsigned count, bool is_transposed, const uint16_t *row, const char *file,
+  int line) {
+  const Site site = {file, line, nullptr};
+  const unsigned lane = position->lane;
+  if (lane < 8 * count && uintptr_t(row) % 16 != 0) {
+    fail("a row of a matrix is not aligned to 16 bytes at " + text(site));
+  }
+  Words words = {};
+  memcpy(words.word, &row, sizeof row);
+  const Words *lanes = meet(Meeting::matrix, 0xffffffffu, words, file, line);
+  for (unsigned matrix = 0; matrix < count; ++matrix) {
+    uint16_t pair[2];
+    for (unsigned number = 0; number < 2; ++number) {
+      const unsigned along = 2 * (lane % 4) + number, across = lane / 4;
+      const uint16_t *start;
+      memcpy(&start, lanes[8 * matrix + (is_transposed ? along : across)].word, sizeof start);
+      const uint16_t *element = start + (is_transposed ? across : along);
+      check_access(element, sizeof *element, Access::read, site);
+      pair[number] = *element;
+    }
+    to[matrix] = pair[0] | uint32_t(pair[1]) << 16;
+  }
 }
 
 void multiply_16x8x16(

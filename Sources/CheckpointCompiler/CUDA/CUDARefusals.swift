@@ -28,7 +28,7 @@ extension Function {
         }
         errors.append(
           Diagnostic(
-            "'\(op.opcode.name)' cannot be emitted as CUDA: \(reason)", at: op.location))
+            "'\(op.opcode.name)' \(Diagnostic.cudaRefusal): \(reason)", at: op.location))
       }
     }
     return errors
@@ -43,4 +43,11 @@ extension Function {
         && operands(of: op).contains { made.contains($0) }
     }
   }
+}
+
+extension Diagnostic {
+  /// What the message of an op says that CUDA is not emitted for.
+  static let cudaRefusal = "cannot be emitted as CUDA"
+  /// Whether it refuses an op only as CUDA.
+  package var isCUDARefusal: Bool { message.contains(Diagnostic.cudaRefusal) }
 }

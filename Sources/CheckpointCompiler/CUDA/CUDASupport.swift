@@ -43,21 +43,39 @@ enum CUDASupport {
     guard kernels.contains("ckc_mma_") else { return "" }
     var device = ["bf16", "f16"].filter { kernels.contains("ckc_mma_m16n8k16_\($0)(") }
       .map { product($0) }
+    for count in [2, 4] {
+      for isTransposed in [false, true] {
+        let (name, text) = matrices(count, isTransposed: isTransposed)
+        if kernels.contains("\(name)(") { device.append(text) }
+      }
+    }
     if kernels.contains("ckc_cp_async16(") { device.append(copies) }
     return """
-      /* Two neighbours, the first of which is aligned to 4 bytes. */
-      CKC_INLINE uint32_t ckc_pair(const uint16_t *first) {
-        uint32_t bits;
-        memcpy(&bits, __builtin_assume_aligned(first, 4), sizeof bits);
-        return bits;
-      }
-
       #ifndef CKC_EMU
       \(device.joined(separator: "\n"))
       #endif
 
 
       """
+  }
+
+  /// The function that reads matrices from shared memory, and its name.
+  private static func matrices(_ count: Int, isTransposed: Bool) -> (name: String, text: String) {
+    let name = "ckc_ldmatrix_x\(count)\(isTransposed ? "_trans" : "")"
+    let form = "m8n8.x\(count)\(isTransposed ? ".trans" : "")"
+    let registers = (0..<count).map { "%\($0)" }.joined(separator: ", ")
+    let outputs = (0..<count).map { "\"=r\"(to[\($0)])" }.joined(separator: ", ")
+    let text = """
+      /* Matrices of 8 x 8 elements from shared memory, spread over a warp as the PTX ISA says: lane l
+         names row l % 8 of matrix l / 8. */
+      CKC_INLINE void \(name)(uint32_t to[\(count)], const uint16_t *row) {
+        const unsigned shared = (unsigned)__cvta_generic_to_shared(row);
+        asm volatile(
+            "ldmatrix.sync.aligned.\(form).shared.b16 {\(registers)}, [%\(count)];\\n"
+            : \(outputs) : "r"(shared) : "memory");
+      }
+      """
+    return (name, text)
   }
 
   private static func product(_ dtype: String) -> String {

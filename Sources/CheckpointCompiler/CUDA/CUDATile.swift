@@ -20,8 +20,9 @@ struct CUDATile: Hashable, Sendable {
 
   /// Whether tensor cores multiply.
   var isOnTensorCores: Bool
-  /// Whether tiles are copied past the registers.
-  var isCopied = false
+  /// The runs of rows and of columns that are copied past the registers.
+  var rowRun: CUDARun?
+  var columnRun: CUDARun?
   /// The depth of a step.
   var depth = 8
   /// Rows and columns of a thread, or fragments of a warp.
@@ -68,9 +69,10 @@ struct CUDATile: Hashable, Sendable {
     groupTiles = columnTiles * tiles(part.rowCount, rows)
     blocks = bestBlocks
     if isOnTensorCores {
-      isCopied =
-        CUDATileSide.mayCopy(part, isRows: true) && CUDATileSide.mayCopy(part, isRows: false)
-      depth = isCopied ? 2 * Self.fragmentDepth : Self.fragmentDepth
+      rowRun = CUDARun(part, isRows: true)
+      columnRun = CUDARun(part, isRows: false)
+      // What goes through registers would fill them.
+      depth = Self.fragmentDepth * (rowRun != nil && columnRun != nil ? 2 : 1)
     }
   }
 

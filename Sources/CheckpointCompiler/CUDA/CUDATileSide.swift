@@ -3,8 +3,9 @@
 // Reading     Neighbouring threads read along whatever is contiguous, lanes (rows or columns) or depth.
 //             Where a tile lies is found once; a window is a position along each axis for every lane,
 //             to which the depth adds its own. Elements outside are 0.
-// Copies      An operand of tensor cores whose depth is contiguous and aligned is copied 16 bytes at a
-//             time, past the registers (`cp.async`).
+// Copies      An operand of tensor cores of which runs of 16 bytes along the depth or across the lanes
+//             are contiguous and aligned is copied run by run, past the registers (`cp.async`); its tile
+//             lies as the operand does, since fragments can be read from either (`ldmatrix`).
 
 /// One operand as tiles of it are read.
 struct CUDATileSide {
@@ -25,14 +26,15 @@ struct CUDATileSide {
   let type: String
   /// Whether neighbouring threads read along the depth.
   let isAlong: Bool
-  /// Whether tiles are copied past the registers.
-  var isCopied = false
-  /// Whether a tile has the depth outermost, so that threads read neighbouring lanes from it; else the
-  /// depth of a lane is contiguous.
+  /// The runs that are copied past the registers; nil where elements go through them.
+  let copiedRun: CUDARun?
+  /// Whether a tile has the depth outermost, so that neighbouring lanes are contiguous in it; else the
+  /// depth of a lane is.
   let isAcross: Bool
 
   init(
-    _ part: Contraction.Part, isRows: Bool, width: Int, depth: Int, type: String, isAcross: Bool
+    _ part: Contraction.Part, isRows: Bool, width: Int, depth: Int, type: String, isAcross: Bool,
+    copiedRun: CUDARun? = nil
   ) {
     name = isRows ? "x" : "y"
     operand = isRows ? part.rowOperand : part.columnOperand
@@ -43,6 +45,7 @@ struct CUDATileSide {
     self.width = width
     self.type = type
     self.isAcross = isAcross
+    self.copiedRun = copiedRun
     depthCount = depth
     let (axes, operand) = (axes, operand)
     func step(_ loop: Loop?) -> Int {
@@ -52,22 +55,14 @@ struct CUDATileSide {
     isAlong = step(depths.last) == 1 && step(lanes.last) != 1
   }
 
-  /// Elements of 2 bytes in 16.
-  static let copied = 8
-
-  /// Whether tiles of 2-byte elements may be copied 16 bytes at a time.
-  static func mayCopy(_ part: Contraction.Part, isRows: Bool) -> Bool {
-    let side = CUDATileSide(
-      part, isRows: isRows, width: 0, depth: 0, type: "", isAcross: false)
-    let base = side.operand == .first ? part.firstBase : part.secondBase
-    let strides = (side.lanes + part.groups).map { $0.stride(side.operand) } + [base]
-    return side.isAlong && side.axes.isEmpty && side.depths.count == 1
-      && part.depthCount % copied == 0 && strides.allSatisfy { $0 % copied == 0 }
-  }
+  /// Whether tiles are copied past the registers.
+  var isCopied: Bool { copiedRun != nil }
 
   /// The extents of its two tiles: a little wider, so that rows do not meet in the same banks.
   var extents: String {
-    isAcross ? "[2][\(depthCount)][\(width + 4)]" : "[2][\(width)][\(depthCount + 8)]"
+    let wider = isCopied || !isAcross ? CUDARun.elements : 4
+    return isAcross
+      ? "[2][\(depthCount)][\(width + wider)]" : "[2][\(width)][\(depthCount + wider)]"
   }
 
   /// An element of a tile.
@@ -80,23 +75,33 @@ struct CUDATileSide {
   /// Reads of a thread in a step: elements, or runs that are copied.
   var reads: Int {
     let elements = width * depthCount
-    return isCopied ? max(1, elements / Self.copied / threads) : elements / threads
+    return isCopied ? max(1, elements / CUDARun.elements / threads) : elements / threads
   }
-  /// Runs of a lane that are copied.
-  private var runs: Int { depthCount / Self.copied }
+  /// The runs of a lane, or of all lanes at a depth.
+  private var runs: Int { (copiedRun == .along ? depthCount : width) / CUDARun.elements }
   /// The lane and the depth of the read of a thread whose number is `e`.
   var lane: String {
-    if isCopied { return "thread / \(runs) + e * \(threads / runs)" }
-    return isAlong ? "thread / \(depthCount) + e * \(threads / depthCount)" : "thread % \(width)"
+    switch copiedRun {
+    case .along: "thread / \(runs) + e * \(threads / runs)"
+    case .across: "thread % \(runs) * \(CUDARun.elements)"
+    case nil:
+      isAlong ? "thread / \(depthCount) + e * \(threads / depthCount)" : "thread % \(width)"
+    }
   }
   var depth: String {
-    if isCopied { return "thread % \(runs) * \(Self.copied)" }
-    return isAlong ? "thread % \(depthCount)" : "thread / \(width) + e * \(threads / width)"
+    switch copiedRun {
+    case .along: "thread % \(runs) * \(CUDARun.elements)"
+    case .across: "thread / \(runs) + e * \(threads / runs)"
+    case nil: isAlong ? "thread % \(depthCount)" : "thread / \(width) + e * \(threads / width)"
+    }
   }
   /// How many lanes a thread reads.
-  var lanesOfThread: Int { isAlong || isCopied ? reads : 1 }
-  /// Whether some threads read nothing.
-  var hasIdleThreads: Bool { isCopied && width * runs < threads }
+  var lanesOfThread: Int { copiedRun == .along || copiedRun == nil && isAlong ? reads : 1 }
+  /// The condition that a thread reads anything; nil where all do.
+  var takesPart: String? {
+    guard isCopied, width * depthCount / CUDARun.elements < threads else { return nil }
+    return copiedRun == .along ? "\(lane) < \(width)" : "\(depth) < \(depthCount)"
+  }
 }
 
 extension CUDAPart {
@@ -124,9 +129,9 @@ extension CUDAPart {
     let from = name == "x" ? "from_row" : "from_column"
     let base = side.operand == .first ? part.firstBase : part.secondBase
     let start = sum("\(base)", part.groups, "g") { $0.stride(side.operand) }
-    let isIdle = side.hasIdleThreads ? " && \(side.lane) < \(side.width)" : ""
+    let takesPart = side.takesPart.map { " && \($0)" } ?? ""
     var inner = [
-      "    \(name)_in[e] = lane < \(side.count)\(isIdle);",
+      "    \(name)_in[e] = lane < \(side.count)\(takesPart);",
       "    \(name)_at[e] = \(sum(start, side.lanes, "l") { $0.stride(side.operand) });",
     ]
     var lines = ["  __shared__ __align__(16) \(side.type) \(name)_tile\(side.extents);"]
@@ -160,11 +165,11 @@ extension CUDAPart {
     }
     if side.isCopied {
       let to = side.element("step % 2", lane: side.lane, depth: side.depth)
-      let isOwn = side.hasIdleThreads ? "if (\(side.lane) < \(side.width)) " : ""
+      let takesPart = side.takesPart.map { "if (\($0)) " } ?? ""
       inner += [
         "        if (\(isIn)) {", "          ckc_cp_async16(&\(to), &\(element(at)));",
-        "        } else \(isOwn){",
-        "          for (int h = 0; h < \(CUDATileSide.copied); h++) (&\(to))[h] = 0;", "        }",
+        "        } else \(takesPart){",
+        "          for (int h = 0; h < \(CUDARun.elements); h++) (&\(to))[h] = 0;", "        }",
       ]
     } else {
       inner.append("        \(name)_next[e] = \(isIn) ? \(element(at)) : 0;")
