@@ -72,7 +72,6 @@ private func cFunction(
     case .dots: text += writer.dots(target)
     case .packed(let blocking): text += writer.packed(blocking)
     case .depthwise(let form): text += writer.depthwise(form, target)
-    case .planes(let form): text += writer.planes(form, target)
     }
     calls += "  \(partName)(\(arguments));\n"
   }

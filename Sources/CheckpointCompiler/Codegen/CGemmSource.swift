@@ -40,8 +40,7 @@ enum CGemmSource {
     }
     return text + CPackSource.source(for: contractions)
       + CAlongSource.source(for: contractions) + CAcrossSource.source(for: contractions)
-      + CDepthwiseSource.source(for: contractions) + CPlaneSource.source(for: contractions)
-      + CWinogradSource.source(for: contractions)
+      + CDepthwiseSource.source(for: contractions) + CWinogradSource.source(for: contractions)
   }
 
   /// Macros that every contraction uses.

@@ -2,11 +2,11 @@
 //
 // Problem     A large product wants packed panels and register tiles; a depthwise convolution, an
 //             outer product or a product with a vector does not, and integers wrap.
-// Method      One of five forms by shape alone. Packed: panels in scratch and register tiles
+// Method      One of four forms by shape alone. Packed: panels in scratch and register tiles
 //             (`Blocking`). Depthwise: channels as lanes, blocks of results or taps in registers
-//             (`Depthwise`). Planes: depthwise too, along the width of copied bands (`Planes`).
-//             Lanes: a loop along what is contiguous in the result, the sum outside. Dots: a loop
-//             along a contiguous depth.
+//             (`Depthwise`). Lanes: a loop along what is contiguous in the result, the sum outside.
+//             Dots: a loop along a contiguous depth. Whole convolutions of many channels may multiply
+//             less (`Winograd`).
 // Invariants  Fixed numbers only, none of the machine; the depth is cut by shape alone, so that the
 //             order of every sum is that of the shape.
 
@@ -21,8 +21,6 @@ extension Contraction.Part {
     case packed(Blocking)
     /// Along channels that are neighbours, blocks of results or of taps in registers.
     case depthwise(Depthwise)
-    /// Plane by plane, over copies with edges.
-    case planes(Planes)
   }
 
   /// The loop of the result along which lanes lie: the contiguous one, or the longest.
@@ -44,7 +42,6 @@ extension Contraction.Part {
   /// The form of this part of a contraction.
   func form(_ dtypes: Contraction.DTypes, _ target: Target) -> Form {
     if let form = depthwise(dtypes) { return .depthwise(form) }
-    if let form = planes(dtypes) { return .planes(form) }
     if isPacked(dtypes) { return .packed(blocking(dtypes, target)) }
     guard dtypes.result.isFloatingPoint else { return .lanes }
     return isContiguousInDepth && !lanesAreContiguous ? .dots : .lanes
@@ -107,10 +104,6 @@ func scratchBytes(for contraction: Contraction, target: Target) -> Int {
     switch part.form(contraction.dtypes, target) {
     case .packed(let blocking): most = max(most, blocking.scratchElements * size)
     case .depthwise(let form): most = max(most, form.scratchElements * size)
-    case .planes(let form):
-      let images = form.outer.reduce(1) { $0 * $1.extent }
-      let tasks = form.isKernelGradient ? images : images * form.bands
-      most = max(most, part.threads(target, tasks: tasks) * form.threadElements * size)
     case .lanes, .dots: break
     }
   }

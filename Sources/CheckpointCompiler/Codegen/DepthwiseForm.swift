@@ -159,9 +159,7 @@ extension Contraction.Part {
 
   /// What the order of a sum depends on, beside the depth: empty where it is one chain.
   func sumOrder(_ dtypes: Contraction.DTypes) -> [Int] {
-    if let form = depthwise(dtypes) { return form.sweeps?.order ?? [] }
-    guard let form = planes(dtypes), form.isKernelGradient else { return [] }
-    return [form.pitch, form.bandRows]
+    depthwise(dtypes)?.sweeps?.order ?? []
   }
 
   /// The axes that a loop moves the window along.

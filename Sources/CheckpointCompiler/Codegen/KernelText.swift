@@ -96,7 +96,6 @@ struct KernelText {
       case .dots: add("lanes along the depth", 1)
       case .packed(let blocking): add(blocking.description, 1)
       case .depthwise(let form): add(form.description, 1)
-      case .planes(let form): add(form.description, 1)
       }
     }
     for (name, prologue) in [
