@@ -241,7 +241,7 @@ import Testing
     var seen: [String] = []
     _ = simplified(function) { name, _ in seen.append(name) }
     #expect(seen == ["fold", "cse", "dce"])
-    #expect(simplificationPasses == ["fold", "cse", "dce", "attention", "loops"])
+    #expect(simplificationPasses == ["fold", "cse", "dce", "attention", "layout", "loops"])
   }
 
   @Test func aLongChainTakesLinearTime() throws {
