@@ -91,6 +91,21 @@ import Testing
     #expect(Target(name: "cuda", threadsMax: 2) == .cuda(.a100))
   }
 
+  /// The condition of a loop that is counted is not emitted.
+  @Test func onlyWhatRunsIsEmitted() throws {
+    let compilation = try LoopSamples.compile(
+      LoopSamples.stacking(), CompileOptions(target: .cuda(), lastStage: .code))
+    let program = try #require(compilation.program)
+    let reached = CUDAReached(program)
+    #expect(reached.routines.count == 1 && program.routines.count == 2)
+    let all = Set(program.functions.indices)
+    #expect(reached.kernels.isStrictSubset(of: all))
+    for number in all {
+      let isEmitted = compilation.source.contains("static int k\(number)_")
+      #expect(isEmitted == reached.kernels.contains(number), "kernel \(number)")
+    }
+  }
+
   /// What runs next may not depend on data.
   @Test func branchesAreRefused() throws {
     let text = """

@@ -21,6 +21,7 @@ private struct CUDAProgramPrinter {
   /// What C and CUDA have in common.
   let c: CProgramPrinter
   private let gpu: GPU
+  private let reached: CUDAReached
 
   init(_ program: KernelProgram) {
     guard let gpu = program.target.gpu else {
@@ -29,6 +30,7 @@ private struct CUDAProgramPrinter {
     self.program = program
     self.gpu = gpu
     c = CProgramPrinter(program)
+    reached = CUDAReached(program)
   }
 
   private var name: String { program.name }
@@ -36,8 +38,8 @@ private struct CUDAProgramPrinter {
   func source() -> String {
     var uses: Set<String> = []
     var kernels = ""
-    let called = calledKernels
-    for (number, function) in program.functions.enumerated() where called.contains(number) {
+    for (number, function) in program.functions.enumerated()
+    where reached.kernels.contains(number) {
       kernels += kernel(function, number, &uses) + "\n"
     }
     var out = """
@@ -50,7 +52,8 @@ private struct CUDAProgramPrinter {
     let support = CUDASupport.source(using: uses)
     if !support.isEmpty { out += support + "\n\n" }
     out += CUDASupport.instructions(in: kernels)
-    for (number, table) in program.constants.enumerated() {
+    for (number, table) in program.constants.enumerated()
+    where reached.constants.contains(number) {
       out += c.constant(table, number) + "\n"
     }
     return out + kernels + routines() + step()
@@ -188,30 +191,15 @@ private struct CUDAProgramPrinter {
   /// The functions that loops call, and the loops, each after what it calls.
   private func routines() -> String {
     var out = ""
-    var pending = Array(program.controls.indices)
+    var pending = program.controls.indices.filter(reached.controls.contains)
     for number in 0...program.routines.count {
       for control in pending where program.controls[control].routines.allSatisfy({ $0 < number }) {
         out += self.control(control) + "\n"
       }
       pending.removeAll { program.controls[$0].routines.allSatisfy { $0 < number } }
-      // The condition of a loop that is counted does not run.
-      if number < program.routines.count, isCalled(number) { out += routine(number) + "\n" }
+      if reached.routines.contains(number) { out += routine(number) + "\n" }
     }
     return out
-  }
-
-  /// The kernels that run: those of a counted loop's condition do not.
-  private var calledKernels: Set<Int> {
-    var calls = program.calls
-    for number in program.routines.indices where isCalled(number) {
-      calls += program.routines[number].calls
-    }
-    return Set(
-      calls.compactMap { if case .kernel(let number) = $0.work { number } else { nil } })
-  }
-
-  private func isCalled(_ routine: Int) -> Bool {
-    program.controls.contains { $0.routines.last == routine }
   }
 
   private func head(_ symbol: String, _ buffers: [(name: String, buffer: KernelBuffer)]) -> String {
