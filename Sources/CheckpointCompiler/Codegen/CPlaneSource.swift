@@ -3,7 +3,6 @@
 // Method      Both functions go over a band as one long row: sums of taps, four vectors of results at a
 //             time; or three taps at a time, sixteen lanes of positions.
 // Invariants  Every lane is one chain of products in the order of taps, or of positions.
-// Inlining    Inlined where counts are known, GCC 12 warns of loops that are never entered.
 
 /// The shared C text of depthwise convolutions over planes.
 enum CPlaneSource {
@@ -50,7 +49,7 @@ enum CPlaneSource {
        to a vector more. ckc_places: sums[t] of sixteen lanes += x at a distance of at[t] times y. */
     #define CKC_PLANES(NAME, TYPE) \
       CKC_PLANE_ROW(NAME, TYPE) \
-      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_taps_##NAME( \
+      CKC_UNUSED CKC_CONTRACT static void ckc_taps_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT w, \
         const TYPE *CKC_RESTRICT x, TYPE *CKC_RESTRICT out) \
       { \
@@ -78,14 +77,14 @@ enum CPlaneSource {
           *(U *)(void *)(out + f) = s0; \
         } \
       } \
-      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_places_##NAME( \
+      CKC_UNUSED CKC_CONTRACT static void ckc_places_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT x, \
         const TYPE *CKC_RESTRICT y, TYPE *CKC_RESTRICT sums) \
       { \
         CKC_CONTRACT_BODY \
         CKC_TILE_TYPES(TYPE) \
-        ptrdiff_t t = 0; \
-        for (; t + 3 <= taps; t += 3) { \
+        const ptrdiff_t whole = taps - taps % 3; \
+        for (ptrdiff_t t = 0; t < whole; t += 3) { \
           for (ptrdiff_t l = 0; l < 16; l += lanes) { \
             TYPE *const s = sums + 16 * t + l; \
             const TYPE *const x0 = x + (at[t] + l), *const x1 = x + (at[t + 1] + l); \
@@ -102,7 +101,7 @@ enum CPlaneSource {
             *(U *)(void *)(s + 32) = s2; \
           } \
         } \
-        for (; t < taps; ++t) { \
+        for (ptrdiff_t t = whole; t < taps; ++t) { \
           for (ptrdiff_t l = 0; l < 16; l += lanes) { \
             TYPE *const s = sums + 16 * t + l; \
             const TYPE *const x0 = x + (at[t] + l); \
@@ -115,7 +114,7 @@ enum CPlaneSource {
     #else
     #define CKC_PLANES(NAME, TYPE) \
       CKC_PLANE_ROW(NAME, TYPE) \
-      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_taps_##NAME( \
+      CKC_UNUSED CKC_CONTRACT static void ckc_taps_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT w, \
         const TYPE *CKC_RESTRICT x, TYPE *CKC_RESTRICT out) \
       { \
@@ -126,7 +125,7 @@ enum CPlaneSource {
           out[f] = sum; \
         } \
       } \
-      CKC_UNUSED CKC_APART CKC_CONTRACT static void ckc_places_##NAME( \
+      CKC_UNUSED CKC_CONTRACT static void ckc_places_##NAME( \
         ptrdiff_t count, ptrdiff_t taps, const ptrdiff_t *at, const TYPE *CKC_RESTRICT x, \
         const TYPE *CKC_RESTRICT y, TYPE *CKC_RESTRICT sums) \
       { \
