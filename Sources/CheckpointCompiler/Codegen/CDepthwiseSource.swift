@@ -60,9 +60,9 @@ enum CDepthwiseSource {
       for (; l < count; ++l) { BLOCK(T, CKC_LANE, CKC_SET_LANE) }
     #define CKC_SWEEP_LANES(TYPE, BLOCK) \
       CKC_TILE_TYPES(TYPE) \
-      ptrdiff_t l = 0; \
-      for (; l + lanes <= count; l += lanes) { BLOCK(V, CKC_LANES, CKC_SET_LANES) } \
-      for (; l < count; ++l) { BLOCK(T, CKC_LANE, CKC_SET_LANE) }
+      const ptrdiff_t whole = count - count % lanes; \
+      for (ptrdiff_t l = 0; l < whole; l += lanes) { BLOCK(V, CKC_LANES, CKC_SET_LANES) } \
+      for (ptrdiff_t l = whole; l < count; ++l) { BLOCK(T, CKC_LANE, CKC_SET_LANE) }
     #define CKC_WHOLE_LANES(TYPE, BLOCK) \
       CKC_TILE_TYPES(TYPE) \
       for (ptrdiff_t l = 0; l < count; l += lanes) { BLOCK(V, CKC_LANES, CKC_SET_LANES) }
@@ -75,7 +75,7 @@ enum CDepthwiseSource {
     /* Results out, out + os, ... of count channels: the sums over some rows of the window, whose numbers
        start at a + from and are xs apart, and whose taps are bs apart. */
     #define CKC_SLIDE(NAME, TYPE, BLOCK) \
-      CKC_UNUSED CKC_APART CKC_CONTRACT static void NAME( \
+      CKC_UNUSED CKC_CONTRACT static void NAME( \
         ptrdiff_t count, ptrdiff_t rows, const ckc_row *row, const TYPE *CKC_RESTRICT a, \
         ptrdiff_t from, ptrdiff_t xs, const TYPE *CKC_RESTRICT b, ptrdiff_t bs, \
         TYPE *CKC_RESTRICT out, ptrdiff_t os) \

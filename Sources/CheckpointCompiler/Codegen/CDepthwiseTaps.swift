@@ -97,7 +97,7 @@ extension CPart {
     let block = "\(name.uppercased())_SWEEP_\(tapRows)"
     let lanes = channels % 16 == 0 ? "CKC_WHOLE_LANES" : "CKC_SWEEP_LANES"
     return CDepthwiseSource.macro("\(block)(V, GET, PUT)", lines) + """
-      CKC_APART CKC_CONTRACT static void \(name)_sweep_\(tapRows)(
+      CKC_CONTRACT static void \(name)_sweep_\(tapRows)(
         ptrdiff_t count, ptrdiff_t images, ptrdiff_t rows, const \(sumType) *CKC_RESTRICT a, ptrdiff_t x0,
         const \(sumType) *CKC_RESTRICT b, ptrdiff_t w0, \(sumType) *CKC_RESTRICT out)
       {

@@ -49,10 +49,8 @@ enum CGemmSource {
     /* Contractions. */
     #if defined(__GNUC__) || defined(__clang__)
     #define CKC_UNUSED __attribute__((unused))
-    #define CKC_APART __attribute__((noinline))
     #else
     #define CKC_UNUSED
-    #define CKC_APART
     #endif
     #ifdef _OPENMP
     #include <omp.h>
