@@ -56,11 +56,15 @@ struct CUDAContraction {
       let name = contraction.parts.count == 1 ? symbol : "\(symbol)_\(number)"
       let body: [String]
       let (blocks, threads): (Int, Int)
+      var resident = 1
       switch CUDAContractionForm(part) {
       case .tiled:
         let tile = CUDATile(part, contraction.dtypes, gpu)
         body = tile.isOnTensorCores ? writer.onTensorCores(tile) : writer.tiled(tile)
         (blocks, threads) = (tile.blocks, CUDATile.threads)
+        // The largest tiles may take so many registers that no other block has room, which would
+        // multiply while one waits at its barrier.
+        if !tile.isOnTensorCores, tile.rows * tile.columns == 64 { resident = 2 }
       case .dots:
         (body, threads) = (writer.dots(), CUDAPart.dotThreads)
         blocks = writer.resultCount
@@ -68,7 +72,9 @@ struct CUDAContraction {
         (body, threads) = (writer.direct(), CUDAPart.directThreads)
         blocks = (writer.resultCount + threads - 1) / threads
       }
-      kernel.add(name, blocks: blocks, threads: threads, parameters: parameters, body: body)
+      kernel.add(
+        name, blocks: blocks, threads: threads, resident: resident, parameters: parameters,
+        body: body)
       uses.formUnion(writer.uses)
     }
     return kernel

@@ -22,14 +22,17 @@ struct CUDAKernel {
   ///   - symbol: The name of the function.
   ///   - blocks: The number of blocks.
   ///   - threads: The threads of each.
+  ///   - resident: How many blocks a multiprocessor must be able to hold, which bounds registers.
   ///   - parameters: What it is given: declarations and names.
   ///   - body: The lines of its body.
   mutating func add(
-    _ symbol: String, blocks: Int, threads: Int, parameters: [CUDAParameter], body: [String]
+    _ symbol: String, blocks: Int, threads: Int, resident: Int = 1, parameters: [CUDAParameter],
+    body: [String]
   ) {
     guard blocks > 0 else { return }
     let words = identifiers(in: body)
-    text += "__global__ void __launch_bounds__(\(threads)) \(symbol)(\n    "
+    let bounds = resident == 1 ? "\(threads)" : "\(threads), \(resident)"
+    text += "__global__ void __launch_bounds__(\(bounds)) \(symbol)(\n    "
     text += parameters.map(\.declaration).joined(separator: ",\n    ") + ") {\n"
     for parameter in parameters where !words.contains(parameter.name) {
       text += "  (void)\(parameter.name);\n"
