@@ -90,8 +90,8 @@ public struct CompileOptions: Sendable {
   /// Whether every floating-point number is an `f64`, as for checking gradients.
   public var isDoublePrecision = false
 
-  /// The overhead that is spent on memory where nothing is asked for: less than what predictions are off
-  /// by, and networks fit in half of the memory for it, or two thirds.
+  /// The overhead that is spent on memory where nothing is asked for, if every percent of it saves five of
+  /// the memory: less than what predictions are off by, and many networks fit in half for it.
   public static let defaultMaxOverhead = 0.04
 
   /// The default: the least memory for `defaultMaxOverhead`, emit C.

@@ -2,8 +2,9 @@
 //
 // Variants    The kernels that store what the backward pass reads, and kernels that compute more or less
 //             of it anew in registers (`RegisterRecomputation`). Which is best depends on the budget.
-// Default     Without a budget, the least memory for a little of the time (`defaultMaxOverhead`): near the
-//             end where everything is kept, the last percents of time cost most of the memory.
+// Default     Without a budget, the least memory for a little of the time (`defaultMaxOverhead`), where
+//             that is much of the memory: often the last percents of time cost half of it. Elsewhere the
+//             least memory that is no slower.
 
 /// The plan that was chosen, and the kernels it is made of.
 struct PlanChoice {
@@ -67,12 +68,31 @@ struct VariantPlanner: Sendable {
       let answer = try first.keepAllButPins()
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
-    let overhead = options.maxOverhead ?? CompileOptions.defaultMaxOverhead
-    let costMax = keepAll.costNs * (1 + max(0, overhead))
+    if options.maxOverhead == nil {
+      let choice = try smallest(overhead: CompileOptions.defaultMaxOverhead, budgetBytes)
+      if isWorthItsTime(choice.step) { return choice }
+    }
+    return try smallest(overhead: max(0, options.maxOverhead ?? 0), budgetBytes)
+  }
+
+  /// The step with the smallest arena of all that are at most so much slower than keeping everything.
+  private mutating func smallest(
+    overhead: Double, _ budgetBytes: Int?
+  ) throws(CompileError) -> PlanChoice {
+    let costMax = keepAll.costNs * (1 + overhead)
     return try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
       try planner.smallestStep(costing: costMax, within: budgetBytes)
     }
   }
+
+  /// Whether a percent of time that nobody asked for saves `memoryWorth` percent of the memory.
+  private func isWorthItsTime(_ step: PlannedStep) -> Bool {
+    let overhead = step.costNs / max(1, keepAll.costNs) - 1
+    let saved = 1 - Double(step.arenaBytes) / Double(max(1, keepAll.arenaBytes))
+    return saved >= VariantPlanner.memoryWorth * overhead
+  }
+
+  private static let memoryWorth = 5.0
 
   /// The step with the smallest arena that was found.
   mutating func smallest() throws(CompileError) -> PlanChoice {
