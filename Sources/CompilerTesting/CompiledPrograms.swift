@@ -87,22 +87,10 @@ package struct CompiledPrograms {
     } catch {
       throw ProgramFailure(stage: "interpret", message: "\(error)")
     }
-    let tolerance = CompiledPrograms.tolerance(of: simplified)
-    for (index, (found, wanted)) in zip(kept, expected).enumerated()
-    where !CompiledPrograms.isClose(found, wanted, tolerance: tolerance) {
-      throw ProgramFailure(
-        stage: "compiled",
-        message: "result %\(simplified.results[index].name) is \(found.flatText), "
-          + "not \(wanted.flatText)")
-    }
+    try simplified.expectClose(kept, to: expected, stage: "compiled")
     guard let planned = program.planned else { return }
-    let found = try run(planned, seed: program.check.seed)
-    for (index, (found, wanted)) in zip(found, kept).enumerated() where found != wanted {
-      throw ProgramFailure(
-        stage: "compiled plan",
-        message: "result %\(simplified.results[index].name) is \(found.flatText), "
-          + "not \(wanted.flatText)\n\(Printer.print(planned.step!.function))")
-    }
+    try planned.step!.function.expectEqual(
+      try run(planned, seed: program.check.seed), to: kept, stage: "compiled plan")
   }
 
   /// The results of one step.
@@ -136,16 +124,47 @@ package struct CompiledPrograms {
     }
     return step.resultValues
   }
+}
+
+extension Function {
+  /// Fails where a result differs from what is wanted by more than rounding explains.
+  func expectClose(
+    _ found: [Tensor], to wanted: [Tensor], stage: String
+  ) throws(ProgramFailure) {
+    for (index, (found, wanted)) in zip(found, wanted).enumerated()
+    where !Self.isClose(found, wanted, tolerance: tolerance) {
+      throw difference(index, found, wanted, stage)
+    }
+  }
+
+  /// Fails where a bit of a result of this plan differs from what is wanted.
+  func expectEqual(
+    _ found: [Tensor], to wanted: [Tensor], stage: String
+  ) throws(ProgramFailure) {
+    for (index, (found, wanted)) in zip(found, wanted).enumerated() where found != wanted {
+      var failure = difference(index, found, wanted, stage)
+      failure.message += "\n\(Printer.print(self))"
+      throw failure
+    }
+  }
+
+  private func difference(
+    _ index: Int, _ found: Tensor, _ wanted: Tensor, _ stage: String
+  ) -> ProgramFailure {
+    ProgramFailure(
+      stage: stage,
+      message: "result %\(results[index].name) is \(found.flatText), not \(wanted.flatText)")
+  }
 
   /// The largest difference, relative to the largest element, that rounding explains.
-  static func tolerance(of function: Function) -> Double {
-    let dtypes = Set(function.values.elements.map(\.type.dtype))
+  private var tolerance: Double {
+    let dtypes = Set(values.elements.map(\.type.dtype))
     if dtypes.contains(.bf16) { return 0.1 }
     if dtypes.contains(.f16) { return 0.02 }
     return dtypes.contains(.f32) ? 2e-4 : 1e-10
   }
 
-  static func isClose(_ found: Tensor, _ wanted: Tensor, tolerance: Double) -> Bool {
+  private static func isClose(_ found: Tensor, _ wanted: Tensor, tolerance: Double) -> Bool {
     guard wanted.type.dtype.isFloatingPoint else { return found == wanted }
     let numbers = wanted.floats
     let largest = numbers.reduce(0.05) { $1.isFinite ? max($0, abs($1)) : $0 }

@@ -136,7 +136,8 @@ extension CPart {
     // waits for the others.
     let isAlone = blocking.readsColumns && blocking.sharedElements == 0 && !blocking.accumulates
     text +=
-      (isAlone ? share.replacing("(static))", with: "(static) nowait)") : share) + """
+      (isAlone && !share.isEmpty ? "        CKC_OMP(omp for schedule(static) nowait)\n" : share)
+        + """
                 for (ptrdiff_t task = 0; task < strips * \(blocking.chunks); ++task) {
                   \(rowsOfTask(blocking, task).indented("          "))\
                   \(ownRows(blocking).indented("          "))

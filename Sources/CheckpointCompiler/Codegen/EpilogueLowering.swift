@@ -22,6 +22,11 @@ extension Function {
     }
     return opsOfKernel(kernel).first { ops[$0].opcode.isSumOfProducts }
   }
+
+  /// Whether a kernel is a convolution, or holds one.
+  func holdsConvolution(_ kernel: OpID) -> Bool {
+    contractionOp(of: kernel).map { ops[$0].opcode == .convolution } ?? false
+  }
 }
 
 /// Lowers a contraction and the elementwise ops in its kernel.

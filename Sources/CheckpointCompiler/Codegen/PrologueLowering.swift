@@ -133,11 +133,6 @@ extension Function {
 }
 
 extension Function {
-  /// Whether a kernel is a convolution, or holds one.
-  func holdsConvolution(_ kernel: OpID) -> Bool {
-    contractionOp(of: kernel).map { ops[$0].opcode == .convolution } ?? false
-  }
-
   /// Whether a kernel makes a factor of its contraction itself.
   func hasPrologue(_ kernel: OpID) -> Bool {
     guard ops[kernel].opcode == .fusion, let contraction = contractionOp(of: kernel) else {

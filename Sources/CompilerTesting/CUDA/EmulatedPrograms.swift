@@ -24,25 +24,12 @@ struct EmulatedPrograms {
 
   /// Runs a program and compares its results with those of C.
   func check(_ program: EmittedProgram, expected: [Tensor]) throws(ProgramFailure) {
-    let function = program.keepAll.step!.function
-    let tolerance = CompiledPrograms.tolerance(of: function)
     let kept = try run(program.keepAll, seed: program.check.seed, order: .reverse)
-    for (index, (found, wanted)) in zip(kept, expected).enumerated()
-    where !CompiledPrograms.isClose(found, wanted, tolerance: tolerance) {
-      throw ProgramFailure(
-        stage: "CUDA",
-        message: "result %\(function.results[index].name) is \(found.flatText), "
-          + "not \(wanted.flatText)")
-    }
+    try program.keepAll.step!.function.expectClose(kept, to: expected, stage: "CUDA")
     guard let planned = program.planned else { return }
     let found = try run(
       planned, seed: program.check.seed, order: .random(seed: program.check.seed))
-    for (index, (found, wanted)) in zip(found, kept).enumerated() where found != wanted {
-      throw ProgramFailure(
-        stage: "CUDA plan",
-        message: "result %\(function.results[index].name) is \(found.flatText), "
-          + "not \(wanted.flatText)\n\(Printer.print(planned.step!.function))")
-    }
+    try planned.step!.function.expectEqual(found, to: kept, stage: "CUDA plan")
   }
 
   /// The results of one step.
