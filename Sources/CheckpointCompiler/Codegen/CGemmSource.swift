@@ -39,7 +39,8 @@ enum CGemmSource {
       text += "CKC_GEMM(\(sum.name), \(sum.cSum), \(columnBytesMax / sum.byteCount))\n"
     }
     return text + CPackSource.source(for: contractions)
-      + CAlongSource.source(for: contractions) + CAcrossSource.source(for: contractions)
+      + CSliceSource.source(for: contractions) + CAlongSource.source(for: contractions)
+      + CAcrossSource.source(for: contractions)
       + CDepthwiseSource.source(for: contractions) + CWinogradSource.source(for: contractions)
   }
 
