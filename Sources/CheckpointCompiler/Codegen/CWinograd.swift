@@ -172,14 +172,14 @@ struct CWinograd {
     let (rows, columns) = (winograd.blockRows, winograd.tiles[1])
     let (inputStep, gradientStep) = (winograd.inputStep, winograd.gradientStep)
     let slices = winograd.slices
-    let acrossBlocks = (winograd.columns + winograd.blockColumns - 1) / winograd.blockColumns
-    let own = 16 * (winograd.inputPlane + winograd.gradientPlane)
+    let acrossBlocks = winograd.columnBlocks
+    let transformed = 16 * (winograd.inputPlane + winograd.gradientPlane)
     return """
       float *const inputs = zeros + \(winograd.sharedElements)\
       \(isThreaded ? " + ckc_thread() * \(winograd.ownElements)" : "");
       float *const gradients = inputs + \(16 * winograd.inputPlane);
-      float *const sums = inputs + \(own);
-      memset(inputs, 0, \(own) * sizeof(float));
+      float *const sums = inputs + \(transformed);
+      memset(inputs, 0, \(transformed) * sizeof(float));
       \(share())for (ptrdiff_t k = 0; k < \(winograd.zeroElements); ++k) zeros[k] = 0;
       \(share())for (ptrdiff_t task = 0; task < \(winograd.gradientTasks); ++task) {
         const ptrdiff_t block = task / \(slices), first = task % \(slices) * \(winograd.sliceRows);
@@ -214,7 +214,7 @@ struct CWinograd {
           }
         }
       }
-      \(slices > 1 ? sumOfSlices(acrossBlocks: acrossBlocks) : "")
+      \(slices > 1 ? sumOfSlices : "")
       """
   }
 
@@ -237,11 +237,11 @@ struct CWinograd {
   }
 
   /// Lines that add the slices of every block in order.
-  private func sumOfSlices(acrossBlocks: Int) -> String {
+  private var sumOfSlices: String {
     """
     \(share())for (ptrdiff_t i0 = 0; i0 < \(winograd.channels); ++i0) {
       for (ptrdiff_t n0 = 0; n0 < \(winograd.columns); n0 += \(winograd.blockColumns)) {
-        const ptrdiff_t block = i0 / \(winograd.blockChannels) * \(acrossBlocks) + n0 / \(winograd.blockColumns);
+        const ptrdiff_t block = i0 / \(winograd.blockChannels) * \(winograd.columnBlocks) + n0 / \(winograd.blockColumns);
         const ptrdiff_t nc = \(least("\(winograd.columns) - n0", "\(winograd.blockColumns)"));
         for (ptrdiff_t c = 0; c < nc; c += \(width)) {
           const ptrdiff_t columns = \(least("nc - c", width));

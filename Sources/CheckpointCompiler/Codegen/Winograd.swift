@@ -151,9 +151,11 @@ struct Winograd: Sendable, Hashable {
     let areMany = blocks(of: Self.manyChannelsMax) >= Self.tasksWanted
     return min(channels, areMany ? Self.manyChannelsMax : Self.channelsMax)
   }
+  /// Blocks side by side.
+  var columnBlocks: Int { Self.quotient(columns, blockColumns) }
   /// Blocks of a gradient with so many channels.
   private func blocks(of channels: Int) -> Int {
-    Self.quotient(self.channels, channels) * Self.quotient(columns, blockColumns)
+    Self.quotient(self.channels, channels) * columnBlocks
   }
 
   /// Slices of the tiles, for a gradient. They and their chunks decide the order of its sums: they
@@ -180,16 +182,15 @@ struct Winograd: Sendable, Hashable {
       * (role == .outputs ? channels : blockChannels + blockColumns + 2 * Self.padding)
     let most = role == .outputs ? Self.inputBytesMax : Self.chunkBytesMax
     let bytes = max(min(most, touchedBytes / 8), CGemmSource.rowsMax * tileBytes)
-    let rows = max(1, bytes / tileBytes / tiles[1])
-    guard role == .outputs else { return min(rows, sliceRows) }
+    let all = role == .outputs ? tileRows : sliceRows
+    let rows = min(max(1, bytes / tileBytes / tiles[1]), all)
+    guard role == .outputs else { return rows }
     // Whole register tiles of the tallest machine, as nearly as possible.
     func use(_ rows: Int) -> Double {
       let count = rows * tiles[1]
       return Double(count) / Double(Self.rounded(count, to: CGemmSource.rowsMax))
     }
-    return (max(1, min(rows, tileRows) / 2)...min(rows, tileRows)).max {
-      (use($0), $0) < (use($1), $1)
-    }!
+    return (max(1, rows / 2)...rows).max { (use($0), $0) < (use($1), $1) }!
   }
 
   /// Tiles of a task or a chunk.
