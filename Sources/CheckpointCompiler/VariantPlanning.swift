@@ -2,9 +2,8 @@
 //
 // Variants    The kernels that store what the backward pass reads, and kernels that compute more or less
 //             of it anew in registers (`RegisterRecomputation`). Which is best depends on the budget.
-// Default     Without a budget, the least memory for a little of the time (`defaultMaxOverhead`), where
-//             that is much of the memory: often the last percents of time cost half of it. Elsewhere the
-//             least memory that is no slower.
+// Default     Without a budget, a little of the time (`defaultMaxOverhead`) is spent on memory, as long as
+//             it saves much: often the last percents of time cost half of the memory.
 
 /// The plan that was chosen, and the kernels it is made of.
 struct PlanChoice {
@@ -68,11 +67,16 @@ struct VariantPlanner: Sendable {
       let answer = try first.keepAllButPins()
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
-    if options.maxOverhead == nil {
-      let choice = try smallest(overhead: CompileOptions.defaultMaxOverhead, budgetBytes)
-      if isWorthItsTime(choice.step) { return choice }
+    if let overhead = options.maxOverhead {
+      return try smallest(overhead: max(0, overhead), budgetBytes)
     }
-    return try smallest(overhead: max(0, options.maxOverhead ?? 0), budgetBytes)
+    var choice = try smallest(overhead: 0, budgetBytes)
+    for share in [0.25, 0.5, 1] {
+      let overhead = share * CompileOptions.defaultMaxOverhead
+      let other = try smallest(overhead: overhead, budgetBytes)
+      if worth(other.step) > worth(choice.step) { choice = other }
+    }
+    return choice
   }
 
   /// The step with the smallest arena of all that are at most so much slower than keeping everything.
@@ -85,11 +89,12 @@ struct VariantPlanner: Sendable {
     }
   }
 
-  /// Whether a percent of time that nobody asked for saves `memoryWorth` percent of the memory.
-  private func isWorthItsTime(_ step: PlannedStep) -> Bool {
+  /// What a step saves of the memory, less what it costs in time: time that nobody asked for is spent as
+  /// long as a percent of it saves `memoryWorth` percent of the memory.
+  private func worth(_ step: PlannedStep) -> Double {
     let overhead = step.costNs / max(1, keepAll.costNs) - 1
     let saved = 1 - Double(step.arenaBytes) / Double(max(1, keepAll.arenaBytes))
-    return saved >= VariantPlanner.memoryWorth * overhead
+    return saved - VariantPlanner.memoryWorth * overhead
   }
 
   private static let memoryWorth = 5.0

@@ -14,6 +14,9 @@ struct CUDAPlantedBugTests {
     case softmax
     /// Tensor cores; operands are copied past the registers, one along and one across the depth.
     case tensorCores
+    /// The gradients of a product, of a batch of them on tensor cores, and of a kernel, in slices of
+    /// the depth, the last one less deep; the first is used by an epilogue.
+    case slices
 
     var text: String {
       switch self {
@@ -39,6 +42,18 @@ struct CUDAPlantedBugTests {
         func @main(%x: bf16[48,64], %w: bf16[64,40]) -> (%y: bf16[48,40]) {
           %y = dot_general %x, %w {lhs_contract = [1], rhs_contract = [0]}
           return %y
+        }
+        """
+      case .slices:
+        """
+        func @main(%x: f32[2100,40], %g: f32[2100,36], %w: f32[40,36], %a: bf16[2,1030,33],
+                   %b: bf16[2,1030,48], %image: f32[8,24,24,6], %gradient: f32[8,24,24,8])
+            -> (%w1: f32[40,36], %c: bf16[2,33,48], %k: f32[3,3,6,8]) {
+          %d = dot_general %x, %g {lhs_contract = [0], rhs_contract = [0]}
+          %w1 = subtract %w, %d
+          %c = dot_general %a, %b {lhs_batch = [0], rhs_batch = [0], lhs_contract = [1], rhs_contract = [1]}
+          %k = convolution %image, %gradient {dim_numbers = "f01b_i01o->01bf", low = [1, 1], high = [1, 1]}
+          return %w1, %c, %k
         }
         """
       }
@@ -121,6 +136,14 @@ struct CUDAPlantedBugTests {
       finds: "never written in shared memory"),
     Bug(
       .tensorCores, "no barrier", #"__syncthreads\(\);"#, finds: "race in shared memory"),
+    Bug(
+      .slices, "slices in one place", #"\[slice \* \d+ \+ at0"#, with: "[at0",
+      finds: "race in device memory"),
+    Bug(
+      .slices, "slices that overlap", #"slice \* 288;"#, with: "slice * 256;", finds: nil),
+    Bug(
+      .slices, "a slice that nobody sums", #"for \(int slice = 0; slice < (\d+)"#,
+      with: "for (int slice = 0; slice < $1 + 1", finds: "are read"),
   ]
 
   /// The emitted text of a sample under a name.

@@ -73,11 +73,35 @@ import Testing
   @Test(arguments: [
     (rows: 64, columns: 64, depth: 64, form: CUDAContractionForm.tiled),
     (rows: 5, columns: 7, depth: 4096, form: .dots),
+    (rows: 64, columns: 27, depth: 65_536, form: .tiled),
+    (rows: 64, columns: 64, depth: 512, form: .dots),
     (rows: 3, columns: 4096, depth: 64, form: .direct),
     (rows: 64, columns: 64, depth: 2, form: .direct),
   ])
   func shapesDecideTheForm(rows: Int, columns: Int, depth: Int, form: CUDAContractionForm) throws {
     #expect(CUDAContractionForm(try part(rows, columns, depth).0) == form)
+  }
+
+  /// Few tiles of great depth are cut into slices, many tiles are not; sums of slices stay few beside
+  /// what they are made from.
+  @Test(arguments: [
+    (rows: 64, columns: 576, depth: 65_536, slices: 28),
+    (rows: 64, columns: 64, depth: 65_536, slices: 64),
+    (rows: 64, columns: 64, depth: 2048, slices: 8),
+    (rows: 128, columns: 1152, depth: 4096, slices: 7),
+    (rows: 1024, columns: 1024, depth: 65_536, slices: 1),
+    (rows: 64, columns: 64, depth: 511, slices: 1),
+    (rows: 300, columns: 300, depth: 600, slices: 1),
+  ])
+  func fewTilesAreCutAlongTheDepth(rows: Int, columns: Int, depth: Int, slices: Int) throws {
+    let (part, dtypes) = try part(rows, columns, depth)
+    let cut = CUDASlices(part)
+    #expect(cut.count == slices)
+    #expect(cut.depth * cut.count >= depth && cut.depth * (cut.count - 1) < depth)
+    #expect(slices == 1 || cut.depth % 32 == 0)
+    #expect(cut.scratchBytes(4) == (slices > 1 ? 4 * slices * rows * columns : 0))
+    // All slices together keep the multiprocessors busy.
+    #expect(CUDATile(part, dtypes, .a100).blocks >= slices)
   }
 }
 

@@ -157,9 +157,10 @@ import Testing
   /// channels, products are fewer.
   @Test(arguments: [(1, 1, 16), (2, 1, 16), (1, 4, 16), (1, 1, 32)])
   func convolutionsHaveTheSameBits(stride: Int, groups: Int, channels: Int) throws {
+    let images = channels < Winograd.channelsMin ? 2 : 20
     try expectSameBits(
       """
-      func @main(%x: f32[2,11,12,8], param %u: f32[3,3,8,\(channels)],
+      func @main(%x: f32[\(images),11,12,8], param %u: f32[3,3,8,\(channels)],
           param %b: f32[\(channels)], param %w: f32[3,3,\(channels / groups),48], param %c: f32[48]) -> (loss %loss: f32) {
         %p = conv2d %x, %u, %b {padding = 1}
         %h = tanh %p

@@ -14,7 +14,7 @@ import Testing
   }
 
   @Test func threeTapsOfStrideOneAreFiltered() throws {
-    let x = [2, 16, 16, 32]
+    let x = [8, 24, 24, 32]
     #expect(try role(convolution(x, [3, 3, 32, 40], Self.forward, padding: [1, 1])) == .outputs)
     #expect(try role(convolution(x, [3, 3, 32, 40], Self.forward, padding: [0, 2])) == .outputs)
     #expect(
@@ -22,24 +22,26 @@ import Testing
         convolution(x, [3, 3, 48, 32], "b01f_01oi->b01f", padding: [1, 1], reversal: [1, 1]))
         == .outputs)
     #expect(
-      try role(convolution(x, [2, 16, 16, 48], Self.kernelGradient, padding: [1, 1])) == .taps)
+      try role(convolution(x, [8, 24, 24, 48], Self.kernelGradient, padding: [1, 1])) == .taps)
   }
 
   @Test func othersAreNot() throws {
-    let x = [2, 16, 16, 32]
+    let x = [8, 24, 24, 32]
     let w = [3, 3, 32, 32]
     let others = [
       convolution(x, w, Self.forward, padding: [1, 1], strides: [2, 2]),
       convolution(x, w, Self.forward, padding: [2, 2], rhsDilation: [2, 2]),
       convolution(x, [5, 5, 32, 32], Self.forward, padding: [2, 2]),
-      // Few channels or columns, few tiles.
-      convolution([2, 16, 16, 16], [3, 3, 16, 32], Self.forward, padding: [1, 1]),
+      // Few channels or columns, few tiles; scratch would be most of the memory.
+      convolution([8, 24, 24, 16], [3, 3, 16, 32], Self.forward, padding: [1, 1]),
       convolution(x, [3, 3, 32, 16], Self.forward, padding: [1, 1]),
       convolution([1, 8, 8, 32], w, Self.forward, padding: [1, 1]),
+      convolution([8, 8, 8, 32], w, Self.forward, padding: [1, 1]),
+      convolution([8, 8, 8, 32], [8, 8, 8, 32], Self.kernelGradient, padding: [1, 1]),
       // Channels that are no whole vectors, or no neighbours.
-      convolution([2, 16, 16, 36], [3, 3, 36, 32], Self.forward, padding: [1, 1]),
+      convolution([8, 24, 24, 36], [3, 3, 36, 32], Self.forward, padding: [1, 1]),
       convolution([2, 32, 16, 16], [32, 32, 3, 3], "bf01_oi01->bf01", padding: [1, 1]),
-      convolution(x, [2, 16, 16, 36], Self.kernelGradient, padding: [1, 1]),
+      convolution(x, [8, 24, 24, 36], Self.kernelGradient, padding: [1, 1]),
     ]
     for signature in others { #expect(try role(signature) == nil) }
     for dtype: DType in [.f64, .bf16, .f16, .i32] {
@@ -50,7 +52,7 @@ import Testing
   }
 
   @Test func aGraphicsProcessorMultipliesPlainly() throws {
-    let signature = convolution([2, 16, 16, 32], [3, 3, 32, 32], Self.forward, padding: [1, 1])
+    let signature = convolution([8, 24, 24, 32], [3, 3, 32, 32], Self.forward, padding: [1, 1])
     #expect(try contraction(signature).winograd(.cuda(.a100)) == nil)
   }
 
@@ -66,7 +68,6 @@ import Testing
       let one = winograd.scratchBytes(.cpu(threadsMax: 1))
       let two = winograd.scratchBytes(.cpu(threadsMax: 2))
       #expect(one <= 4 << 20 && two - one <= 1 << 20)
-      #expect(winograd.role == .outputs || two == one)
       // At least 2.25 times fewer products, apart from edges.
       let plain = Double(winograd.tileCount * 4 * 9 * winograd.channels * winograd.columns)
       #expect(winograd.products * 2.25 == plain)
@@ -77,16 +78,17 @@ import Testing
     var generator = SeededGenerator(seed: 8)
     let signatures = [
       // Odd extents; windows that begin outside, inside, and leave on one side; edges of columns.
-      convolution([3, 9, 11, 32], [3, 3, 32, 33], Self.forward, padding: [1, 1]),
-      convolution([2, 14, 13, 32], [3, 3, 32, 40], Self.forward, padding: [0, 2]),
-      convolution([20, 4, 5, 48], [3, 3, 48, 100], Self.forward, padding: [2, 1]),
+      convolution([9, 19, 21, 32], [3, 3, 32, 33], Self.forward, padding: [1, 1]),
+      convolution([8, 20, 19, 32], [3, 3, 32, 40], Self.forward, padding: [0, 2]),
+      convolution([70, 4, 5, 48], [3, 3, 48, 100], Self.forward, padding: [2, 1]),
       // Gradients of images.
       convolution(
-        [2, 13, 12, 48], [3, 3, 32, 48], "b01f_01oi->b01f", padding: [1, 1], reversal: [1, 1]),
-      // Gradients of kernels: several chunks of tiles, several blocks of channels and columns.
-      convolution([3, 17, 15, 32], [3, 17, 15, 48], Self.kernelGradient, padding: [1, 1]),
-      convolution([2, 11, 12, 144], [2, 11, 12, 160], Self.kernelGradient, padding: [1, 1]),
-      convolution([2, 14, 13, 32], [2, 12, 15, 32], Self.kernelGradient, padding: [0, 2]),
+        [8, 19, 18, 48], [3, 3, 32, 48], "b01f_01oi->b01f", padding: [1, 1], reversal: [1, 1]),
+      // Gradients of kernels: slices of one block; blocks of channels and columns, with slices and whole.
+      convolution([9, 27, 25, 32], [9, 27, 25, 48], Self.kernelGradient, padding: [1, 1]),
+      convolution([5, 21, 22, 80], [5, 21, 22, 96], Self.kernelGradient, padding: [1, 1]),
+      convolution([4, 15, 16, 144], [4, 15, 16, 272], Self.kernelGradient, padding: [1, 1]),
+      convolution([9, 20, 19, 32], [9, 18, 21, 32], Self.kernelGradient, padding: [0, 2]),
     ]
     let cases = try signatures.map { try wholeNumbered($0, &generator) }
     #expect(cases.allSatisfy { $0.contraction.winograd != nil })
@@ -107,23 +109,25 @@ import Testing
   /// The transforms round a few times more, and sum fewer products: errors are those of plain sums.
   @Test(needsCompiler) func realNumbersAreAsExactAsPlainSums() throws {
     var generator = SeededGenerator(seed: 9)
-    let signature = convolution([2, 12, 12, 64], [3, 3, 64, 32], Self.forward, padding: [1, 1])
+    let signature = convolution([5, 16, 16, 64], [3, 3, 64, 32], Self.forward, padding: [1, 1])
     let values = signature.operandTypes.map { type in
       (0..<type.elementCount).map { _ in Double(Float(generator.unit() - 0.5)) }
     }
-    let cases = try [DType.f32, .f64].map { dtype in
+    var cases = try [DType.f32, .f32, .f64].map { dtype in
       let operands = zip(signature.operandTypes, values).map {
         Tensor($0.with(dtype), floats: $1)
       }
       return try contraction(.convolution, operands, signature.attributes)
     }
+    cases[1].isPlain = true
     let compiled = try CompiledContractions(cases)
-    let (found, exact) = (
-      try compiled.run(0, threads: 2).floats, try compiled.run(1, threads: 2).floats
-    )
-    let errors = zip(found, exact).map { abs($0 - $1) }
+    let exact = try compiled.run(2, threads: 2).floats
+    let errors = try [0, 1].map { index in
+      zip(try compiled.run(index, threads: 2).floats, exact).map { abs($0 - $1) }
+    }
+    let means = errors.map { $0.reduce(0, +) / Double($0.count) }
+    #expect(means[0] < 2 * means[1] && errors[0].max()! < 3 * errors[1].max()!)
     // 576 products below 1/4: their sums are of the order of 2.
-    #expect(errors.max()! < 4e-6)
-    #expect(errors.reduce(0, +) / Double(errors.count) < 8e-7)
+    #expect(means[0] < 8e-7)
   }
 }

@@ -2,10 +2,11 @@
 //
 // Forms       Tiled: blocks compute tiles of the result from tiles of both operands in shared memory.
 //             Dots: a block for each element, its threads along the depth. Direct: a thread for each
-//             element. Tiles of bf16 and f16 are multiplied by tensor cores.
-// Invariants  Shape and dtype alone decide the form. Tiled and direct sums are one chain of fused
-//             multiply-adds in the order of the depth, those of tensor cores one of 16 products each,
-//             whatever the size of the tile; so an epilogue changes no bit.
+//             element. Tiles of bf16 and f16 are multiplied by tensor cores. Few tiles of great depth
+//             are summed in slices of it (`CUDASlices`).
+// Invariants  Shape and dtype alone decide the form. Sums of a slice and direct sums are one chain of
+//             fused multiply-adds in the order of the depth, those of tensor cores one of 16 products
+//             each, whatever the size of the tile; so an epilogue changes no bit.
 
 /// The form of a part of a contraction.
 enum CUDAContractionForm: Hashable, Sendable {
@@ -13,7 +14,7 @@ enum CUDAContractionForm: Hashable, Sendable {
   case dots
   case direct
 
-  /// Tiles of the smallest size from which on they are preferred to dots.
+  /// Tiles of the smallest size, in all slices, from which on they are preferred to dots.
   private static let tilesMin = 32
   /// The depth from which on few results are worth a block each.
   private static let dotsDepthMin = 512
@@ -23,13 +24,21 @@ enum CUDAContractionForm: Hashable, Sendable {
     let side = CUDATile.unit * CUDATile.sizes[0]
     func tiles(_ count: Int) -> Int { (count + side - 1) / side }
     let isDeep = depth >= Self.dotsDepthMin
-    if isDeep, tiles(rows) * tiles(columns) * part.groupCount < Self.tilesMin {
+    let count = tiles(rows) * tiles(columns) * part.groupCount * CUDASlices(part).count
+    if isDeep, count < Self.tilesMin {
       self = .dots
     } else if min(rows, columns) < 4 || depth < 4 {
       self = .direct
     } else {
       self = .tiled
     }
+  }
+
+  /// What it does with a part, for readers.
+  func description(_ part: Contraction.Part) -> String {
+    let slices = CUDASlices(part)
+    guard self == .tiled, slices.count > 1 else { return "\(self)" }
+    return "tiled, \(slices.count) slices of the depth, \(slices.depth) each"
   }
 }
 
@@ -57,7 +66,9 @@ struct CUDAContraction {
       let body: [String]
       let (blocks, threads): (Int, Int)
       var resident = 1
-      switch CUDAContractionForm(part) {
+      let form = CUDAContractionForm(part)
+      let isInSlices = form == .tiled && writer.slices.count > 1
+      switch form {
       case .tiled:
         let tile = CUDATile(part, contraction.dtypes, gpu)
         body = tile.isOnTensorCores ? writer.onTensorCores(tile) : writer.tiled(tile)
@@ -70,11 +81,17 @@ struct CUDAContraction {
         blocks = writer.resultCount
       case .direct:
         (body, threads) = (writer.direct(), CUDAPart.directThreads)
-        blocks = (writer.resultCount + threads - 1) / threads
+        blocks = writer.directBlocks
       }
+      let parameters = parameters + (isInSlices ? [.scratch] : [])
       kernel.add(
         name, blocks: blocks, threads: threads, resident: resident, parameters: parameters,
         body: body)
+      if isInSlices {
+        kernel.add(
+          "\(name)_sum", blocks: writer.directBlocks, threads: CUDAPart.directThreads,
+          parameters: parameters, body: writer.addSlices())
+      }
       uses.formUnion(writer.uses)
     }
     return kernel
@@ -91,6 +108,8 @@ struct CUDAPart: PlaceText {
 
   let part: Contraction.Part
   let dtypes: Contraction.DTypes
+  /// The slices of the depth of a part in tiles.
+  let slices: CUDASlices
   /// The type of places and of indices.
   let index: String
   private let epilogue: Epilogue?
@@ -101,6 +120,7 @@ struct CUDAPart: PlaceText {
   init(_ part: Contraction.Part, _ contraction: Contraction, buffers: [KernelBuffer]) {
     self.part = part
     self.buffers = buffers
+    slices = CUDASlices(part)
     dtypes = contraction.dtypes
     epilogue = contraction.epilogue
     index = part.mostPlace <= CUDAIndexWidth.intMost ? "int" : "ptrdiff_t"

@@ -2,7 +2,7 @@
 
 extension CUDAPart {
   /// All loops of the result, those of neighbours last.
-  private var resultLoops: [Loop] {
+  var resultLoops: [Loop] {
     (part.groups + part.rows + part.columns).enumerated()
       .sorted { ($0.element.out, $1.offset) > ($1.element.out, $0.offset) }.map(\.element)
   }
@@ -60,7 +60,17 @@ extension CUDAPart {
         lines.append("\(indent)}")
       }
     }
-    lines += finishOfElement(loops, depth: 2)
+    return elements(lines)
+  }
+
+  /// The blocks of a launch with a thread for each element.
+  var directBlocks: Int { (resultCount + Self.directThreads - 1) / Self.directThreads }
+
+  /// The body of a function with a thread for each element of the result, at `l0`, `l1`, …: the lines
+  /// that compute `sum`, then what is done with it.
+  mutating func elements(_ lines: [String]) -> [String] {
+    let loops = resultLoops
+    let lines = lines + finishOfElement(loops, depth: 2)
     let threads = Self.directThreads
     let block = index == "int" ? "(int)(blockIdx.x * " : "((ptrdiff_t)blockIdx.x * "
     return [

@@ -46,6 +46,7 @@ struct CUDATile: Hashable, Sendable {
       : dtypes.sum.cSum.hasSuffix("64_t") || dtypes.sum == .f64
         ? Self.sizes.dropLast() : Self.sizes[...]
     let unit = isOnTensorCores ? Self.warpRows * Self.fragmentRows : Self.unit
+    let slices = CUDASlices(part).count
     func tiles(_ count: Int, _ size: Int) -> Int { (count + unit * size - 1) / (unit * size) }
     func fitting(_ count: Int) -> [Int] {
       sizes.filter { $0 == sizes[0] || unit * $0 < 2 * count }.reversed()
@@ -58,7 +59,7 @@ struct CUDATile: Hashable, Sendable {
     for candidate in candidates {
       let blocks =
         tiles(part.rowCount, candidate.rows) * tiles(part.columnCount, candidate.columns)
-        * part.groupCount
+        * part.groupCount * slices
       if best == nil || bestBlocks < gpu.multiprocessors && blocks > bestBlocks {
         (best, bestBlocks) = (candidate, blocks)
       }

@@ -105,7 +105,7 @@ struct CUDATileSide {
 }
 
 extension CUDAPart {
-  /// Lines that say which tile a block computes.
+  /// Lines that say which tile a block computes, and of which slice.
   func tileStart(_ tile: CUDATile) -> [String] {
     var lines = [
       "  const int thread = (int)threadIdx.x;",
@@ -113,8 +113,15 @@ extension CUDAPart {
       "  const int from_row = tile / \(tile.columnTiles) * \(tile.rowWidth);",
       "  const int from_column = tile % \(tile.columnTiles) * \(tile.columnWidth);",
     ]
+    if slices.count > 1 {
+      lines += [
+        "  const \(index) slice = (int)blockIdx.x / \(tile.groupTiles * part.groupCount);",
+        "  const int from_depth = (int)slice * \(slices.depth);",
+      ]
+    }
     guard !part.groups.isEmpty else { return lines }
-    lines.append("  const int group = (int)blockIdx.x / \(tile.groupTiles);")
+    let group = "(int)blockIdx.x / \(tile.groupTiles)"
+    lines.append("  const int group = \(group)\(slices.count > 1 ? " % \(part.groupCount)" : "");")
     for (number, loop) in part.groups.enumerated() {
       let inner = part.groups[(number + 1)...].reduce(1) { $0 * $1.extent }
       let value = inner == 1 ? "group" : "group / \(inner)"
@@ -153,6 +160,7 @@ extension CUDAPart {
   /// Lines that read the elements of the next step, as `element` says.
   func reads(_ side: CUDATileSide, _ element: (String) -> String) -> [String] {
     let name = side.name
+    let fromDepth = slices.count > 1 ? "from_depth + " : ""
     let lane = side.lanesOfThread > 1 ? "e" : "0"
     var inner: [String] = []
     var isIn = "\(name)_in[\(lane)] && k < \(part.depthCount)"
@@ -176,7 +184,7 @@ extension CUDAPart {
     }
     return [
       "      CKC_UNROLL", "      for (int e = 0; e < \(side.reads); e++) {",
-      "        const int k = step * \(side.depthCount) + \(side.depth);",
+      "        const int k = \(fromDepth)step * \(side.depthCount) + \(side.depth);",
     ] + decoded("k", side.depths, "d", indent: "        ", for: inner) + inner + ["      }"]
   }
 
@@ -196,7 +204,7 @@ extension CUDAPart {
     _ sides: [CUDATileSide], reads: [String], products: [String]
   ) -> [String] {
     let depth = sides[0].depthCount
-    let steps = (part.depthCount + depth - 1) / depth
+    let steps = (slices.depth + depth - 1) / depth
     let isCopied = sides.contains(where: \.isCopied)
     var lines = [
       "  CKC_ONE_BY_ONE", "  for (int step = 0; step <= \(steps); step++) {",
@@ -212,7 +220,7 @@ extension CUDAPart {
     return lines + ["    __syncthreads();", "  }"]
   }
 
-  /// Lines that store the sums of a thread.
+  /// Lines that store the sums of a thread, or leave them in scratch where they are those of a slice.
   ///
   /// - Parameters:
   ///   - rowLoop: The head of a loop over its rows.
@@ -234,7 +242,13 @@ extension CUDAPart {
     let ofGroup = places(part.groups, "g") { "\(bases[$0])" }
     let ofRow = places(rows, "r") { ofGroup[$0] }
     let ofColumn = places(columns, "c") { "at\($0)" }
-    let inner = finish(sum, depth: 5) { ofColumn[$0] }
+    var inner: [String]
+    if slices.count > 1 {
+      let place = self.sum("at0 - \(bases[0])", columns, "c") { $0.out }
+      inner = [sliceStore(sum, at: place, indent: "          ")]
+    } else {
+      inner = finish(sum, depth: 5) { ofColumn[$0] }
+    }
     let used = identifiers(in: inner)
     let starts = bases.indices.filter { used.contains("at\($0)") }.map {
       "      const \(index) at\($0) = \(ofRow[$0]);"

@@ -159,6 +159,7 @@ func cudaScratchBytes(of op: OpID, in function: Function, target: Target) -> Int
   case .softmaxAttention, .softmaxAttentionGradient: return 0
   default: break
   }
+  if let contraction = function.contraction(of: op) { return contraction.cudaScratchBytes }
   // Reductions of one kernel have one frame.
   var bytes = 0
   for inner in function.opsOfKernel(op) where function.ops[inner].opcode == .reduce {

@@ -4,7 +4,7 @@
 //             every contraction (`CGemmSource`). What is done with results is done by the pixel or tap row
 //             of a tile: neighbours of one row, a register tile wide.
 // Invariants  A result is the sum over ascending channels of its tile alone; a tap that over the tiles of
-//             a chunk, chunk after chunk. Neither depends on threads.
+//             a chunk, chunk after chunk, slice after slice. Neither depends on threads.
 
 /// Writes the function of a convolution.
 struct CWinograd {
@@ -171,52 +171,103 @@ struct CWinograd {
     let shape = winograd.part
     let (rows, columns) = (winograd.blockRows, winograd.tiles[1])
     let (inputStep, gradientStep) = (winograd.inputStep, winograd.gradientStep)
+    let slices = winograd.slices
+    let acrossBlocks = winograd.columnBlocks
+    let transformed = 16 * (winograd.inputPlane + winograd.gradientPlane)
     return """
-      float *const inputs = zeros + \(winograd.zeroElements);
+      float *const inputs = zeros + \(winograd.sharedElements)\
+      \(isThreaded ? " + ckc_thread() * \(winograd.ownElements)" : "");
       float *const gradients = inputs + \(16 * winograd.inputPlane);
-      float *const sums = gradients + \(16 * winograd.gradientPlane);
-      \(share())for (ptrdiff_t p = 0; p < 16; ++p) {
-        memset(inputs + p * \(winograd.inputPlane), 0, \(winograd.inputPlane) * sizeof(float));
-        memset(gradients + p * \(winograd.gradientPlane), 0, \(winograd.gradientPlane) * sizeof(float));
-      }
+      float *const sums = inputs + \(transformed);
+      memset(inputs, 0, \(transformed) * sizeof(float));
       \(share())for (ptrdiff_t k = 0; k < \(winograd.zeroElements); ++k) zeros[k] = 0;
-      for (ptrdiff_t m0 = 0; m0 < \(winograd.channels); m0 += \(winograd.blockChannels))
-      for (ptrdiff_t n0 = 0; n0 < \(winograd.columns); n0 += \(winograd.blockColumns)) {
+      \(share())for (ptrdiff_t task = 0; task < \(winograd.gradientTasks); ++task) {
+        const ptrdiff_t block = task / \(slices), first = task % \(slices) * \(winograd.sliceRows);
+        const ptrdiff_t m0 = block / \(acrossBlocks) * \(winograd.blockChannels);
+        const ptrdiff_t n0 = block % \(acrossBlocks) * \(winograd.blockColumns);
         const ptrdiff_t mc = \(least("\(winograd.channels) - m0", "\(winograd.blockChannels)"));
         const ptrdiff_t nc = \(least("\(winograd.columns) - n0", "\(winograd.blockColumns)"));
-        for (ptrdiff_t from = 0; from < \(winograd.tileRows); from += \(rows)) {
-          const ptrdiff_t to = from + \(least("\(winograd.tileRows) - from", "\(rows)"));
+        const ptrdiff_t end = first + \(least("\(winograd.tileRows) - first", "\(winograd.sliceRows)"));
+        for (ptrdiff_t from = first; from < end; from += \(rows)) {
+          const ptrdiff_t to = from + \(least("end - from", "\(rows)"));
           const ckc_runs runs = {1, {0}, {(to - from) * \(columns)}};
-          const ptrdiff_t strips = (mc + CKC_GEMM_ROWS - 1) / CKC_GEMM_ROWS;
-          \(share("    "))for (ptrdiff_t row = from; row < to; ++row) {
+          for (ptrdiff_t row = from; row < to; ++row) {
             ckc_winograd_inputs(&\(name)_inputs, a + \(shape.firstBase) + m0, zeros, row, mc,
               inputs + (row - from) * \(columns * inputStep), \(inputStep), \(winograd.inputPlane));
             ckc_winograd_gradients(&\(name)_gradients, b + \(shape.secondBase) + n0, zeros, row, nc,
               gradients + (row - from) * \(columns * gradientStep), \(gradientStep), \(winograd.gradientPlane));
           }
-          \(share("    "))for (ptrdiff_t task = 0; task < 16 * strips; ++task) {
-            const ptrdiff_t p = task / strips, m = task % strips * CKC_GEMM_ROWS;
-            for (ptrdiff_t c = 0; c < nc; c += \(width)) {
-              ckc_gemm_f32(\(least("mc - m", "CKC_GEMM_ROWS")), \(width), &runs,
-                inputs + p * \(winograd.inputPlane) + m, 1, \(inputStep),
-                gradients + p * \(winograd.gradientPlane) + c, \(gradientStep),
-                sums + p * \(winograd.sumPlane) + m * \(winograd.paddedColumns) + c, \(winograd.paddedColumns), from > 0);
+          for (ptrdiff_t p = 0; p < 16; ++p) {
+            for (ptrdiff_t m = 0; m < mc; m += CKC_GEMM_ROWS) {
+              for (ptrdiff_t c = 0; c < nc; c += \(width)) {
+                ckc_gemm_f32(\(least("mc - m", "CKC_GEMM_ROWS")), \(width), &runs,
+                  inputs + p * \(winograd.inputPlane) + m, 1, \(inputStep),
+                  gradients + p * \(winograd.gradientPlane) + c, \(gradientStep),
+                  sums + p * \(winograd.sumPlane) + m * \(winograd.paddedColumns) + c, \(winograd.paddedColumns), from > first);
+              }
             }
           }
         }
-        \(share("  "))for (ptrdiff_t m = 0; m < mc; ++m) {
+        for (ptrdiff_t m = 0; m < mc; ++m) {
           for (ptrdiff_t c = 0; c < nc; c += \(width)) {
-            const ptrdiff_t columns = \(least("nc - c", width)), i0 = m0 + m;
-            float nine[9 * \(CGemmSource.columnBytesMax / 4)];
-            ckc_winograd_taps(sums + m * \(winograd.paddedColumns) + c, \(winograd.sumPlane), nine);
-            for (ptrdiff_t i1 = 0; i1 < 3; ++i1) {
-              const ptrdiff_t i2 = 0;
-              \(finished(rows: "3", most: 3, sums: "nine + i1 * 3 * \(width)").indented("        "))\
-            }
+            \(tapsOfTask.indented("      "))\
           }
         }
       }
-
+      \(slices > 1 ? sumOfSlices : "")
       """
+  }
+
+  /// Where a row of columns of a task's block waits: nine taps of a register tile are neighbours.
+  private func partial(_ task: String, _ m: String, _ c: String) -> String {
+    "zeros + \(winograd.zeroElements) + \(task) * \(winograd.partialElements)"
+      + " + (\(m) * \(winograd.paddedColumns) + \(c)) * 9"
+  }
+
+  /// Lines that take a row of a task's sums to the results, or to where they wait for other slices.
+  private var tapsOfTask: String {
+    let call = "ckc_winograd_taps(sums + m * \(winograd.paddedColumns) + c, \(winograd.sumPlane), "
+    if winograd.slices > 1 { return call + partial("task", "m", "c") + ");\n" }
+    return """
+      const ptrdiff_t columns = \(least("nc - c", width)), i0 = m0 + m;
+      float nine[9 * \(CGemmSource.columnBytesMax / 4)];
+      \(call)nine);
+      \(finishedTaps)
+      """
+  }
+
+  /// Lines that add the slices of every block in order.
+  private var sumOfSlices: String {
+    """
+    \(share())for (ptrdiff_t i0 = 0; i0 < \(winograd.channels); ++i0) {
+      for (ptrdiff_t n0 = 0; n0 < \(winograd.columns); n0 += \(winograd.blockColumns)) {
+        const ptrdiff_t block = i0 / \(winograd.blockChannels) * \(winograd.columnBlocks) + n0 / \(winograd.blockColumns);
+        const ptrdiff_t nc = \(least("\(winograd.columns) - n0", "\(winograd.blockColumns)"));
+        for (ptrdiff_t c = 0; c < nc; c += \(width)) {
+          const ptrdiff_t columns = \(least("nc - c", width));
+          float nine[9 * \(CGemmSource.columnBytesMax / 4)];
+          const float *slice = \(partial("block * \(winograd.slices)", "(i0 % \(winograd.blockChannels))", "c"));
+          for (ptrdiff_t k = 0; k < 9 * \(width); ++k) nine[k] = slice[k];
+          for (ptrdiff_t s = 1; s < \(winograd.slices); ++s) {
+            slice += \(winograd.partialElements);
+            for (ptrdiff_t k = 0; k < 9 * \(width); ++k) nine[k] += slice[k];
+          }
+          \(finishedTaps.indented("      "))\
+        }
+      }
+    }
+
+    """
+  }
+
+  /// Lines that take nine sums, one for each tap, of a row of columns to the results.
+  private var finishedTaps: String {
+    """
+    for (ptrdiff_t i1 = 0; i1 < 3; ++i1) {
+      const ptrdiff_t i2 = 0;
+      \(finished(rows: "3", most: 3, sums: "nine + i1 * 3 * \(width)").indented("  "))\
+    }
+
+    """
   }
 }

@@ -84,7 +84,7 @@ struct KernelText {
         add("window from \(axis.start) over \(axis.extent), stride \(axis.stride)", 1)
       }
       if target.isCUDA {
-        add("\(CUDAContractionForm(part))", 1)
+        add(CUDAContractionForm(part).description(part), 1)
         continue
       }
       if let winograd = contraction.winograd {

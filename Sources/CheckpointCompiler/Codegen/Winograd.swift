@@ -8,7 +8,10 @@
 //             The gradient of the taps is the same backwards, F(3 × 3, 2 × 2): 16 products for the 9 taps
 //             and 2 × 2 places of the result's gradient, summed over tiles.
 // Cut         Outputs: columns in blocks, whose transformed taps all threads share; a task is some rows of
-//             tiles. Taps: channels and columns in blocks, tiles in chunks; the 16 sums wait in scratch.
+//             tiles. Taps: channels and columns in blocks, and where these are few, tiles in slices; a
+//             task is a slice of a block. It transforms for itself what it multiplies, chunk by chunk:
+//             cores may be far apart, and what one has just written is then slow to read for another.
+//             The sums of slices wait in scratch and are added in order.
 // Choice      By the op alone, never by what else its kernel does: a convolution has the same bits in every
 //             plan. Its transforms halve and add, so errors are those of a sum of as many terms; a number
 //             that is not finite reaches all results of its tile.
@@ -38,15 +41,20 @@ struct Winograd: Sendable, Hashable {
     var strides: [Int]
   }
 
+  private static let elementBytes = 4
   /// Fewer channels or columns do not fill register tiles.
   static let channelsMin = 32
   /// The bytes of transformed inputs, most of a second-level cache.
   private static let inputBytesMax = 480 * 1024
-  /// The bytes of what a chunk of tiles is transformed to, for the gradient of taps.
-  private static let chunkBytesMax = 2304 * 1024
-  /// Columns whose taps are transformed at once; channels and columns whose sums wait in scratch.
+  /// The bytes of what a chunk of tiles is transformed to, for the gradient of taps: with the sums, most
+  /// of a second-level cache.
+  private static let chunkBytesMax = 512 * 1024
+  /// Columns of a block; channels of one, for the gradient of taps: where there are many tasks anyway,
+  /// more of them, which transforms columns less often.
   private static let columnsMax = 64
-  private static let blockMax = 128
+  private static let channelsMax = 64, manyChannelsMax = 128
+  /// Slices make blocks this many tasks.
+  private static let tasksWanted = 8
   /// Channels of taps that are gathered at once.
   static let gathered = 16
 
@@ -76,7 +84,9 @@ struct Winograd: Sendable, Hashable {
     // Whole vectors of every machine are read of channels, and for the gradient of columns.
     let isWide = channels >= Self.channelsMin && columns >= Self.channelsMin
     guard isWide, channels % 16 == 0, role == .outputs || columns % 16 == 0,
-      tileCount >= 4 * CGemmSource.rowsMax
+      tileCount >= 4 * CGemmSource.rowsMax,
+      // A small network does not pay for speed with the arena of its largest layer.
+      Self.elementBytes * (sharedElements + ownElements) <= touchedBytes / 2
     else { return nil }
   }
 
@@ -130,22 +140,50 @@ struct Winograd: Sendable, Hashable {
   /// Bytes of the operands and the result.
   private var touchedBytes: Int {
     let places = images * covered[0] * covered[1]
-    return 4 * (places * (channels + columns) + 9 * channels * columns)
+    return Self.elementBytes * (places * (channels + columns) + 9 * channels * columns)
   }
 
   /// Columns of a block.
-  var blockColumns: Int { min(columns, role == .outputs ? Self.columnsMax : Self.blockMax) }
+  var blockColumns: Int { min(columns, Self.columnsMax) }
   /// Channels of a block.
-  var blockChannels: Int { role == .outputs ? channels : min(channels, Self.blockMax) }
+  var blockChannels: Int {
+    guard role == .taps else { return channels }
+    let areMany = blocks(of: Self.manyChannelsMax) >= Self.tasksWanted
+    return min(channels, areMany ? Self.manyChannelsMax : Self.channelsMax)
+  }
+  /// Blocks side by side.
+  var columnBlocks: Int { Self.quotient(columns, blockColumns) }
+  /// Blocks of a gradient with so many channels.
+  private func blocks(of channels: Int) -> Int {
+    Self.quotient(self.channels, channels) * columnBlocks
+  }
 
-  /// Rows of tiles of a task, or of a chunk. The chunks of a gradient decide the order of its sums: they
+  /// Slices of the tiles, for a gradient. They and their chunks decide the order of its sums: they
   /// follow from the shape.
+  var slices: Int {
+    let blocks = blocks(of: blockChannels)
+    var slices = min(Self.quotient(Self.tasksWanted, blocks), tileRows)
+    // What waits is a small part of what is read.
+    while slices > 1, Self.elementBytes * slices * blocks * partialElements > touchedBytes / 4 {
+      slices /= 2
+    }
+    // None is empty.
+    return Self.quotient(tileRows, Self.quotient(tileRows, slices))
+  }
+  /// Rows of tiles of a slice.
+  var sliceRows: Int { Self.quotient(tileRows, slices) }
+  /// Tasks of a gradient.
+  var gradientTasks: Int { blocks(of: blockChannels) * slices }
+
+  /// Rows of tiles of a task of outputs, or of a chunk.
   var blockRows: Int {
     let tileBytes =
-      4 * 16 * (role == .outputs ? channels : blockChannels + blockColumns + 2 * Self.padding)
+      Self.elementBytes * 16
+      * (role == .outputs ? channels : blockChannels + blockColumns + 2 * Self.padding)
     let most = role == .outputs ? Self.inputBytesMax : Self.chunkBytesMax
     let bytes = max(min(most, touchedBytes / 8), CGemmSource.rowsMax * tileBytes)
-    let rows = min(max(1, bytes / tileBytes / tiles[1]), tileRows)
+    let all = role == .outputs ? tileRows : sliceRows
+    let rows = min(max(1, bytes / tileBytes / tiles[1]), all)
     guard role == .outputs else { return rows }
     // Whole register tiles of the tallest machine, as nearly as possible.
     func use(_ rows: Int) -> Double {
@@ -159,9 +197,9 @@ struct Winograd: Sendable, Hashable {
   var blockTiles: Int { blockRows * tiles[1] }
 
   func threads(_ target: Target) -> Int {
-    role == .outputs
-      ? part.threads(target, tasks: (tileRows + blockRows - 1) / blockRows)
-      : part.threads(target)
+    part.threads(
+      target,
+      tasks: role == .outputs ? Self.quotient(tileRows, blockRows) : gradientTasks)
   }
 
   // MARK: Scratch
@@ -170,7 +208,8 @@ struct Winograd: Sendable, Hashable {
   /// sets of a cache.
   static let padding = 16
 
-  static func rounded(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
+  static func rounded(_ count: Int, to unit: Int) -> Int { quotient(count, unit) * unit }
+  private static func quotient(_ count: Int, _ unit: Int) -> Int { (count + unit - 1) / unit }
 
   /// Columns of a block, as whole tiles of the widest machine.
   var paddedColumns: Int { Self.rounded(blockColumns, to: CGemmSource.columnBytesMax / 4) }
@@ -197,20 +236,27 @@ struct Winograd: Sendable, Hashable {
   /// Taps of `gathered` channels and the columns of a register tile.
   var gatheredElements: Int { 9 * Self.gathered * CGemmSource.columnBytesMax / 4 }
 
-  /// What threads share: zeros, and the transformed taps of a block of columns, or all planes.
+  /// The sums of a slice, of nine taps.
+  var partialElements: Int { 9 * blockChannels * paddedColumns }
+
+  /// What threads share: zeros, and the transformed taps of a block of columns, or the sums of slices.
   var sharedElements: Int {
-    role == .outputs
-      ? zeroElements + 16 * channels * paddedColumns
-      : zeroElements + 16 * (inputPlane + gradientPlane + sumPlane)
+    switch role {
+    case .outputs: zeroElements + 16 * channels * paddedColumns
+    case .taps: zeroElements + (slices > 1 ? gradientTasks * partialElements : 0)
+    }
   }
   /// What a thread has for itself.
   var ownElements: Int {
-    role == .outputs ? gatheredElements + 16 * (inputPlane + sumPlane) : 0
+    switch role {
+    case .outputs: gatheredElements + 16 * (inputPlane + sumPlane)
+    case .taps: 16 * (inputPlane + gradientPlane + sumPlane)
+    }
   }
 
   /// Bytes of scratch.
   func scratchBytes(_ target: Target) -> Int {
-    4 * (sharedElements + threads(target) * ownElements)
+    Self.elementBytes * (sharedElements + threads(target) * ownElements)
   }
 
   /// One line for a reader of the C.
@@ -218,7 +264,8 @@ struct Winograd: Sendable, Hashable {
     let blocks =
       role == .outputs
       ? "Winograd F(2 x 2, 3 x 3): \(blockColumns) columns, tasks of \(blockRows)"
-      : "Winograd F(3 x 3, 2 x 2): \(blockChannels) x \(blockColumns) taps, chunks of \(blockRows)"
+      : "Winograd F(3 x 3, 2 x 2): \(blockChannels) x \(blockColumns) taps, \(slices) slices, "
+        + "chunks of \(blockRows)"
     return "\(blocks) x \(tiles[1]) tiles, \(channels) channels; \(threads(target)) threads"
   }
 }
