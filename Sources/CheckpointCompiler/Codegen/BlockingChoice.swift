@@ -177,6 +177,7 @@ extension Contraction.Part {
     }
     return blocking
   }
+
   /// Whether tiles of columns are read where they are: they are neighbours in their operand, depths one
   /// stride apart, and packing would not pay: few rows use them, or they are near to each other.
   private func readsColumnsInPlace(_ dtypes: Contraction.DTypes) -> Bool {
