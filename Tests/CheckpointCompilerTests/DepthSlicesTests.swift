@@ -48,6 +48,12 @@ private func gradient(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Op
     let plain = try blocking(64, 32, 18_432)
     #expect(slices == 8 && packed.slices == 8)
     #expect(packed.depth == plain.depth && packed.sliceDepth == plain.sliceDepth)
+    let order = contraction.parts[0].sumOrder(contraction.dtypes)
+    let others = try [(64, 32, 18_432), (30, 33, 18_432), (64, 32, 18_000)].map { m, n, k in
+      let other = try CheckpointCompilerTests.contraction(gradient(m, n, k))
+      return other.parts[0].sumOrder(other.dtypes).cuts
+    }
+    #expect(order.cuts == others[0] && order.cuts != others[1] && order.cuts != others[2])
   }
 
   @Test func moreThreadsThanSlicesShareRows() throws {
