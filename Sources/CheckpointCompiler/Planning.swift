@@ -96,11 +96,9 @@ struct Planner: Sendable {
     search.result(plan, of: search.archive(upTo: nil), within: budgetBytes, bound: bound)
   }
 
-  /// What is proven about the cost of any plan within a budget, where a plan of `knownCost` is known;
-  /// nil where there can be no plan.
-  func costBound(within budgetBytes: Int?, knownCost: Double) -> CostBound? {
-    search.mayFit(budgetBytes)
-      ? search.costBound(within: budgetBytes, knownCost: knownCost) : nil
+  /// What is proven about the cost of any plan within a budget, where a plan of `knownCost` is known.
+  func costBound(within budgetBytes: Int?, knownCost: Double) -> CostBound {
+    search.costBound(within: budgetBytes, knownCost: knownCost)
   }
 
   /// The step of a plan.

@@ -190,10 +190,9 @@ struct VariantPlanner: Sendable {
     let bounds = concurrentMap(variants.count, threadCount: Self.threadCount) {
       variants[$0].costBound(within: budgetBytes, knownCost: cost)
     }
-    let lowerBound = bounds.reduce(cost) { min($0, $1?.cost ?? .infinity) }
-    // A plan is there, so the bound of its variant is.
+    let lowerBound = bounds.reduce(cost) { min($0, $1.cost) }
     var solution = planners[candidate.variant].solution(
-      candidate.plan, within: budgetBytes, bound: bounds[candidate.variant]!)
+      candidate.plan, within: budgetBytes, bound: bounds[candidate.variant])
     if lowerBound < solution.lowerBound, solution.status == .optimal {
       solution.status = .feasible
     }

@@ -110,9 +110,6 @@ struct PlanSearch {
     return graph
   }
 
-  /// Whether it is not proven that every plan takes more than a budget.
-  func mayFit(_ budget: Int?) -> Bool { floor.bytes <= budget ?? .max }
-
   /// What is proven about the cost of any plan within a budget, where a plan of `knownCost` is known.
   func costBound(within budget: Int?, knownCost: Double?) -> CostBound {
     CostBound(
