@@ -116,7 +116,7 @@ import Testing
     } catch CompileError.input(let list) {
       #expect(list.diagnostics.contains { $0.message.hasPrefix(message) }, "\(list)")
       let key = message.prefix { $0 != ":" }
-      let value = try #require(rule.range(of: "\(key) = "))
+      let value = try #require(rule.firstRange(of: "\(key) = "))
       let offset = rule.utf8.distance(from: rule.startIndex, to: value.upperBound)
       #expect(list.diagnostics.map { Int($0.location.offset) } == [offset])
     }

@@ -58,7 +58,7 @@ private struct ScheduleLine {
     var word = try expectedNext("'x'")
     while word.text == "x", extents.count < 4 {
       extents.append(try number(try expectedNext("a number")))
-      word = try expectedNext("a dtype")
+      word = try expectedNext(extents.count < 3 ? "'x'" : "a dtype")
     }
     guard extents.count >= 3 else {
       throw error("ROWS x COLUMNS x DEPTH is expected", word)
