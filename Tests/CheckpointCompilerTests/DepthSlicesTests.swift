@@ -26,6 +26,7 @@ private func gradient(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Op
       (256, 256, 2048, 2), (30, 33, 20_000, 4),
       // The result is wide for such a depth, or all of it is small.
       (784, 1024, 256, 1), (384, 1536, 2048, 1), (8, 72, 8192, 1), (60, 60, 784, 1),
+      (256, 256, 1024, 1),
     ]
     for (m, n, k, slices) in shapes {
       let blockings = try [1, 2, 3, 8, 64].map { try blocking(m, n, k, threads: $0) }

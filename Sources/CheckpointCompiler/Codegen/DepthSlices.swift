@@ -11,7 +11,8 @@
 //                         the result is wide: else each packed number meets enough products, and
 //                         threads may as well split the result;
 //               long      so that a barrier is little beside it;
-//             and the sums of all of them in a fraction of a second-level cache.
+//             and the sums of all of them in a fraction of a second-level cache, and of the bytes that the
+//             operands have: scratch counts where a network has little memory.
 // Invariants  By the numbers of rows, columns and depths and the dtype of sums alone: not by threads, nor
 //             by what a prologue or an epilogue asks of the loops. So the order of every sum is that
 //             of the shape.
@@ -27,15 +28,18 @@ extension Contraction.Part {
   /// The least products of a slice: beside them, a start of threads and two barriers are 5 %. In small
   /// networks scratch counts for more than that.
   private static let sliceProductsMin = 3_145_728
-  /// The most bytes of sums of all slices.
+  /// The most bytes of sums of all slices, and how many elements of the operands there are for each.
   private static let sliceBytesMax = 524_288
+  private static let operandsPerSum = 6
 
   /// How many slices the depth is cut into; 1 where it is summed as a whole.
   func depthSlices(_ dtypes: Contraction.DTypes) -> Int {
     guard groupCount == 1 else { return 1 }
     let (rows, columns) = (rowCount, columnCount)
     let least = max(Self.sliceDepthMin, Self.sliceDepthRatio * max(rows, columns))
-    let most = Self.sliceBytesMax / dtypes.sum.byteCount
+    let most = min(
+      Self.sliceBytesMax / dtypes.sum.byteCount,
+      (rows + columns) * depthCount / Self.operandsPerSum)
     func isWorthwhile(_ slices: Int) -> Bool {
       let depth = depthCount / slices
       return depth >= least && slices * rows * columns <= most
