@@ -103,6 +103,22 @@ import Testing
       """)
   }
 
+  /// A long depth in slices whose sums wait in scratch; the result takes the place of an operand.
+  @Test func slicesHaveTheSameBits() throws {
+    try expectSameBits(
+      """
+      func @main(%x: f32[3300,48], %g: f32[3300,44], state %w: f32[48,44], %b: f32[44])
+          -> (update(%w) %v: f32[48,44], %z: f32[48,44]) {
+        %p = dot_general %x, %g {lhs_contract = [0], rhs_contract = [0]}
+        %c = broadcast_in_dim %b {dims = [1]} : f32[48,44]
+        %s = multiply %p, %c
+        %v = subtract %w, %s
+        %z = logistic %s
+        return %v, %z
+      }
+      """)
+  }
+
   /// Batches, a transposed result, and operands that are broadcast along the rows or the batches.
   @Test func batchesHaveTheSameBits() throws {
     try expectSameBits(

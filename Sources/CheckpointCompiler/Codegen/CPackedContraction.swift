@@ -6,7 +6,8 @@
 //             tiles. Tables (`PackedSide`) say how operands are packed.
 // Invariants  Shared panels, and the tasks, are shared out between barriers: threads write disjoint
 //             memory, and a task goes to the same thread in every block. Sums over several blocks of the
-//             depth are added in order, in the result or, where that is 16 bits wide, in scratch.
+//             depth are added in order, in the result or, where that is 16 bits wide, in scratch. Slices
+//             of the depth are summed apart, each by one thread (`CSlicedContraction.swift`).
 
 extension CPart {
   /// The function, after its tables and the functions that it calls.
@@ -37,7 +38,7 @@ extension CPart {
   // MARK: Places of sums
 
   /// Whether a lane's place is its number times a stride.
-  private func isLinear(_ loops: [Loop]) -> Bool { loops.count <= 1 }
+  func isLinear(_ loops: [Loop]) -> Bool { loops.count <= 1 }
 
   /// The function that finds the places of lanes, where they are not linear.
   private func places(_ suffix: String, _ loops: [Loop], count: String?) -> String {
@@ -55,21 +56,25 @@ extension CPart {
 
   private func body(_ blocking: Blocking) -> String {
     let type = sumType
-    let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
     let overGroups = blocking.threadsOverGroups
     let isThreaded = blocking.threads > 1
-    let ownsAll = isThreaded && overGroups
-    let own = blocking.sharedElements + blocking.sumElements + blocking.ownElements
+    let ownsAll = isThreaded && (overGroups || blocking.isSliced)
+    let sums = blocking.isSliced ? 0 : blocking.sumElements
+    let own = blocking.sharedElements + sums + blocking.ownElements
 
     var text = head + "{\n" + prologues.map { $0?.gathered ?? "" }.joined()
     if isThreaded {
       text += "  CKC_OMP(omp parallel num_threads(ckc_threads(\(blocking.threads))))\n"
     }
     text += "  {\n"
+    if blocking.isSliced { text += "    \(type) *const slices = (\(type) *)(void *)scratch;\n" }
     if own > 0 {
-      text += "    \(type) *const shared = (\(type) *)(void *)scratch"
+      text += "    \(type) *const shared = "
+      text +=
+        blocking.isSliced
+        ? "slices + \(blocking.slices * blocking.sumElements)" : "(\(type) *)(void *)scratch"
       text += ownsAll ? " + ckc_thread() * \(own);\n" : ";\n"
-    } else {
+    } else if !blocking.isSliced {
       text += "    (void)scratch;\n"
     }
     if blocking.accumulates {
@@ -77,10 +82,10 @@ extension CPart {
     }
     if blocking.ownElements > 0 {
       text += "    \(type) *const panel = shared"
-      text += " + \(blocking.sharedElements + blocking.sumElements)"
-      text += isThreaded && !overGroups ? " + ckc_thread() * \(blocking.ownElements);\n" : ";\n"
+      text += " + \(blocking.sharedElements + sums)"
+      text += isThreaded && !ownsAll ? " + ckc_thread() * \(blocking.ownElements);\n" : ";\n"
     }
-    if ownsAll { text += "    CKC_OMP(omp for schedule(static))\n" }
+    if isThreaded && overGroups { text += "    CKC_OMP(omp for schedule(static))\n" }
     text += "    for (ptrdiff_t g = 0; g < \(part.groupCount); ++g) {\n"
     text += decoded("g", part.groups, "g", indent: "      ")
     func start(_ base: Int, _ stride: (Loop) -> Int) -> String {
@@ -90,7 +95,16 @@ extension CPart {
     text += "      const ptrdiff_t bo = \(start(part.secondBase) { $0.second });\n"
     text += "      const ptrdiff_t oo = \(start(part.outBase) { $0.out });\n"
     text += extraStarts(part.groups, "g", indent: "      ")
-    text += """
+    let share = isThreaded && !overGroups ? "        CKC_OMP(omp for schedule(static))\n" : ""
+    text += blocking.isSliced ? sliced(blocking, share) : blocks(blocking, share)
+    text += "      (void)ao;\n      (void)bo;\n"
+    return text + "    }\n  }\n}\n"
+  }
+
+  /// All blocks in turn, each shared out by threads.
+  private func blocks(_ blocking: Blocking, _ share: String) -> String {
+    let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
+    let head = """
             for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
             for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
             for (ptrdiff_t k0 = 0; k0 < \(depth); k0 += \(blocking.depth)) {
@@ -101,14 +115,12 @@ extension CPart {
               const ptrdiff_t tiles = (nc + \(width) - 1) / \(width);
 
       """
-    let share = isThreaded && !overGroups ? "        CKC_OMP(omp for schedule(static))\n" : ""
-    text += blocking.sharesRows ? sharedRows(blocking, share) : sharedColumns(blocking, share)
-    text += "      }\n      (void)ao;\n      (void)bo;\n"
-    return text + "    }\n  }\n}\n"
+    let block = blocking.sharesRows ? sharedRows(blocking, share) : sharedColumns(blocking, share)
+    return head + block + "      }\n"
   }
 
   /// Columns are packed for all; a task packs a panel of rows and goes over tiles of columns.
-  private func sharedColumns(_ blocking: Blocking, _ share: String) -> String {
+  func sharedColumns(_ blocking: Blocking, _ share: String) -> String {
     var text = ""
     if !blocking.readsColumns {
       let call = pack(
@@ -132,18 +144,21 @@ extension CPart {
         """
     }
     let (task, from, to) = cut(blocking, into: "tiles")
+    let tasks =
+      blocking.isSliced
+      ? rowsOfPiece(blocking) : "ptrdiff_t task = 0; task < strips * \(blocking.chunks)"
     // A task goes to the same thread in every block of the depth: where nothing is packed for all, none
     // waits for the others.
     let isAlone = blocking.readsColumns && blocking.sharedElements == 0 && !blocking.accumulates
     text +=
       (isAlone && !share.isEmpty ? "        CKC_OMP(omp for schedule(static) nowait)\n" : share)
         + """
-                for (ptrdiff_t task = 0; task < strips * \(blocking.chunks); ++task) {
+                for (\(tasks); ++task) {
                   \(rowsOfTask(blocking, task).indented("          "))\
                   \(ownRows(blocking).indented("          "))
         """
     text +=
-      rowHead(indent: "          ") + """
+      (blocking.isSliced ? "" : rowHead(indent: "          ")) + """
                   for (ptrdiff_t t = \(from); t < \(to); ++t) {
                     const ptrdiff_t c = t * \(width);
                     const ptrdiff_t columns = \(least("nc - c", width));
@@ -162,7 +177,11 @@ extension CPart {
       text += "            const \(sumType) *const tile = shared + c * \(blocking.depth);\n"
       text += "            const ptrdiff_t step = \(width);\n"
     }
-    return text + tile(blocking) + "          }\n        }\n"
+    let sums =
+      blocking.isSliced
+      ? sumsOfPiece(blocking)
+      : tile(blocking, SumSource(start: tileCall(blocking), column: "n0 + c"))
+    return text + sums + "          }\n        }\n"
   }
 
   /// Rows are packed for all; a task packs a panel of columns and goes over tiles of rows.
@@ -191,7 +210,9 @@ extension CPart {
                   const \(sumType) *const strip = shared + p * (\(elements));
                   \(CPart.allDepths)
 
-      """ + rowHead(indent: "            ") + tile(blocking) + "          }\n        }\n"
+      """ + rowHead(indent: "            ")
+      + tile(blocking, SumSource(start: tileCall(blocking), column: "n0 + c"))
+      + "          }\n        }\n"
   }
 
   /// The panel of a task, and the first tile and the end of its tiles.
@@ -199,7 +220,7 @@ extension CPart {
     _ blocking: Blocking, into tiles: String
   ) -> (panel: String, from: String, to: String) {
     let chunks = blocking.chunks
-    guard chunks > 1 else { return ("task", "0", tiles) }
+    guard chunks > 1, !blocking.isSliced else { return ("task", "0", tiles) }
     let piece = "task % \(chunks)"
     return (
       "(task / \(chunks))", "\(tiles) * (\(piece)) / \(chunks)",
@@ -208,93 +229,10 @@ extension CPart {
   }
 
   /// What is found once for each panel of rows: where its results are.
-  private func rowHead(indent: String) -> String {
+  func rowHead(indent: String) -> String {
     if let epilogue { return rowPlaces(epilogue, indent: indent) }
     guard !isLinear(part.resultRows) else { return "" }
     return "\(indent)ptrdiff_t row_at[CKC_GEMM_ROWS];\n"
       + "\(indent)\(name)_row_places(m, rows, row_at);\n"
-  }
-
-  /// The sums of one tile, and where they go.
-  private func tile(_ blocking: Blocking) -> String {
-    let type = sumType
-    let call = tileCall(blocking)
-    if let epilogue { return tile(blocking, epilogue, call) }
-    let (rows, columns) = (part.resultRows, part.resultColumns)
-    if dtypes.result == dtypes.sum, part.isInPlaceForSums {
-      let stride = rows.last?.out ?? 0
-      return "            \(call) out + oo + n0 + c\(term("m", stride)), \(stride), k0 > 0);\n"
-    }
-    var text = ""
-    if blocking.accumulates {
-      text += "            \(type) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
-      text += "            \(call) sums, \(blocking.columns), k0 > 0);\n"
-      text += "            if (k0 + kc < \(part.depthCount)) continue;\n"
-    } else {
-      let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
-      text += "            \(type) sums[\(elements)];\n"
-      text += "            \(call) sums, \(width), 0);\n"
-    }
-    if !isLinear(columns) {
-      text += "            ptrdiff_t column_at[\(width)];\n"
-      text += "            \(name)_column_places(n0 + c, columns, column_at);\n"
-    }
-    let rowPlace =
-      isLinear(rows) ? term("(m + i)", rows.last?.out ?? 0) : " + row_at[i]"
-    let columnPlace =
-      isLinear(columns) ? term("(n0 + c + j)", columns.last?.out ?? 0) : " + column_at[j]"
-    let stride = blocking.accumulates ? "\(blocking.columns)" : width
-    text += "            for (ptrdiff_t i = 0; i < rows; ++i) {\n"
-    text += "              const \(type) *const s = sums + i * \(stride);\n"
-    text += "              \(cStorageType(dtypes.result)) *const o = out + oo\(rowPlace);\n"
-    func copy(_ sum: String) -> String {
-      "for (ptrdiff_t j = 0; j < columns; ++j) o[\(drop(columnPlace))] = \(sum);\n"
-    }
-    func drop(_ place: String) -> String {
-      place.isEmpty ? "0" : String(place.dropFirst(3))
-    }
-    if blocking.accumulates || blocking.depth >= part.depthCount {
-      text += "              " + copy(store("s[j]"))
-    } else {
-      text += "              if (k0 > 0) {\n"
-      text += "                " + copy("o[\(drop(columnPlace))] + s[j]")
-      text += "              } else {\n              " + copy("s[j]") + "              }\n"
-    }
-    return text + "            }\n"
-  }
-
-  // MARK: Epilogue
-
-  /// Whether sums of several blocks of the depth wait where a result goes.
-  private func waitsInResult(_ blocking: Blocking) -> Bool {
-    blocking.depth < part.depthCount && !blocking.accumulates
-  }
-
-  /// The function that takes the sums of a tile to the results.
-  private func finish(_ blocking: Blocking, _ epilogue: CEpilogue) -> String {
-    epilogue.function(
-      name, type: sumType, strides: placeStrides(part.resultColumns.last), width: width,
-      rowStep: CPart.packedRowStep, readsTotals: waitsInResult(blocking))
-  }
-
-  /// The sums of one tile, and what an epilogue makes of them once they are complete.
-  private func tile(_ blocking: Blocking, _ epilogue: CEpilogue, _ call: String) -> String {
-    let indent = "            "
-    let finish = "\(indent)\(name)_finish(rows, columns, n0 + c,"
-    let rest = "at, \(epilogue.arguments));\n"
-    let isLast = "\(indent)if (k0 + kc < \(part.depthCount)) continue;\n"
-    if waitsInResult(blocking) {
-      let place = "b\(epilogue.epilogue.totals!) + at[0] + n0 + c"
-      return "\(indent)\(call) \(place), \(part.resultRows.last?.out ?? 0), k0 > 0);\n"
-        + isLast + "\(finish) \(rest)"
-    }
-    if blocking.accumulates {
-      return "\(indent)\(sumType) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
-        + "\(indent)\(call) sums, \(blocking.columns), k0 > 0);\n"
-        + isLast + "\(finish) sums, \(blocking.columns), \(rest)"
-    }
-    let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
-    return "\(indent)\(sumType) sums[\(elements)];\n"
-      + "\(indent)\(call) sums, \(width), 0);\n" + "\(finish) sums, \(width), \(rest)"
   }
 }

@@ -157,11 +157,6 @@ extension Contraction.Part {
     return form.runs.isEmpty ? nil : form
   }
 
-  /// What the order of a sum depends on, beside the depth: empty where it is one chain.
-  func sumOrder(_ dtypes: Contraction.DTypes) -> [Int] {
-    depthwise(dtypes)?.sweeps?.order ?? []
-  }
-
   /// The axes that a loop moves the window along.
   func moved(by loop: Loop) -> [Int] { axes.indices.filter { loop.steps[$0] != 0 } }
 
