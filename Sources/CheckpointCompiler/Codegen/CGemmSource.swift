@@ -64,12 +64,20 @@ enum CGemmSource {
     #define CKC_OMP(x)
     CKC_UNUSED static inline ptrdiff_t ckc_thread(void) { return 0; }
     #endif
-    /* Sums of products may use fused multiply-adds, here and nowhere else. */
+    /* Sums of products may use fused multiply-adds, here and nowhere else. Which of them plain loops
+       use is up to the compiler: it may not choose again for a copy in a caller. */
+    #if defined(CKC_SCALAR) && defined(__clang__)
+    #define CKC_ONE_BODY __attribute__((noinline))
+    #elif defined(CKC_SCALAR) && defined(__GNUC__)
+    #define CKC_ONE_BODY __attribute__((noinline, noclone))
+    #else
+    #define CKC_ONE_BODY
+    #endif
     #if defined(__clang__)
-    #define CKC_CONTRACT
+    #define CKC_CONTRACT CKC_ONE_BODY
     #define CKC_CONTRACT_BODY _Pragma("clang fp contract(fast)")
     #elif defined(__GNUC__)
-    #define CKC_CONTRACT __attribute__((optimize("fp-contract=fast")))
+    #define CKC_CONTRACT CKC_ONE_BODY __attribute__((optimize("fp-contract=fast")))
     #define CKC_CONTRACT_BODY
     #else
     #define CKC_CONTRACT
