@@ -48,6 +48,8 @@ public enum Stage: String, CaseIterable, Sendable {
   case planned
   /// The planned step and the place of every buffer.
   case memory
+  /// The schedules of contractions, as rules that can be changed and given back.
+  case schedule
   /// The emitted sources.
   case code
 }

@@ -118,6 +118,7 @@ public struct Compiler: Sendable {
     }
     if !fusionErrors.isEmpty { throw .input(DiagnosticList(fusionErrors)) }
     if step.isPlanned {
+      try checkSchedule(step, &compilation)
       compilation.simplified = step
       compilation.grouped = step
       compilation.remarks += Compiler.ignoredByPlannedText(options)
@@ -131,6 +132,7 @@ public struct Compiler: Sendable {
       compilation.simplified = simplified
       watch.lap("simplify")
       guard options.lastStage != .simplified else { return }
+      try checkSchedule(simplified, &compilation)
       // A strategy by name plans what everybody would; a saved plan may be one of any variant.
       let hasVariants =
         options.lastStage != .kernels && (options.strategy == .auto || options.plan != nil)
@@ -149,7 +151,9 @@ public struct Compiler: Sendable {
       guard options.lastStage != .kernels else { return }
       try plan(variants, &compilation, &watch)
     }
-    guard options.lastStage == .code, let planned = compilation.step else { return }
+    guard options.lastStage == .schedule || options.lastStage == .code,
+      let planned = compilation.step
+    else { return }
     if options.target.isCUDA {
       let refusals = planned.function.cudaRefusals()
       guard refusals.isEmpty else { throw .input(DiagnosticList(refusals)) }
@@ -158,9 +162,21 @@ public struct Compiler: Sendable {
       planned.function, storage: planned.storage, name: compilation.name, target: options.target)
     compilation.program = program
     watch.lap("lower")
+    guard options.lastStage == .code else { return }
     (compilation.header, compilation.source) =
       options.target.isCUDA ? emitCUDA(program) : emitC(program)
     watch.lap("print")
+  }
+
+  /// Checks the rules of the target on the contractions of a step.
+  private func checkSchedule(
+    _ step: Function, _ compilation: inout Compilation
+  ) throws(CompileError) {
+    let problems = options.target.schedule.problems(in: step, target: options.target)
+    guard problems.allSatisfy({ $0.severity != .error }) else {
+      throw .input(DiagnosticList(problems))
+    }
+    compilation.remarks += problems
   }
 
   /// The simplified step with loops that compute again what the others keep of every trip; nil where

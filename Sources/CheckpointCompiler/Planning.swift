@@ -30,7 +30,7 @@ struct Planner: Sendable {
   let effort: Double
   let pins: [RematPin]
   private var search: PlanSearch
-  private var smallestStep: PlannedStep?
+  private var smallestAnswer: (step: PlannedStep, plan: PlanArchive.Plan)?
 
   init(
     _ priced: PricedFunction, options: CompileOptions, effort: Double? = nil
@@ -89,9 +89,16 @@ struct Planner: Sendable {
   /// The peak of running every kernel once in the order of the function.
   var keepAllPeakBytes: Int { search.keepAll.peakBytes }
 
-  /// What is known about a plan as the answer to a budget.
-  mutating func solution(_ plan: PlanArchive.Plan, within budgetBytes: Int?) -> SolveResult {
-    search.result(plan, of: search.archive(upTo: nil), within: budgetBytes)
+  /// A plan as the answer to a budget for which `bound` is proven.
+  mutating func solution(
+    _ plan: PlanArchive.Plan, within budgetBytes: Int?, bound: CostBound
+  ) -> SolveResult {
+    search.result(plan, of: search.archive(upTo: nil), within: budgetBytes, bound: bound)
+  }
+
+  /// What is proven about the cost of any plan within a budget, where a plan of `knownCost` is known.
+  func costBound(within budgetBytes: Int?, knownCost: Double) -> CostBound {
+    search.costBound(within: budgetBytes, knownCost: knownCost)
   }
 
   /// The step of a plan.
@@ -137,35 +144,35 @@ struct Planner: Sendable {
     try step(solve(.none, budgetBytes: nil).schedule.computations)
   }
 
-  /// The step with the smallest arena that was found.
-  mutating func smallest() throws(CompileError) -> PlannedStep {
-    if let smallestStep { return smallestStep }
+  /// The step with the smallest arena that was found, and its plan.
+  mutating func smallest() throws(CompileError) -> (step: PlannedStep, plan: PlanArchive.Plan) {
+    if let smallestAnswer { return smallestAnswer }
     let peak = plans(upTo: nil)[0].peakBytes
     // The smallest peak does not always pack best.
     let plans = plans(upTo: peak + peak / 10).prefix(Planner.packingsMax)
-    var drafts: [(draft: StepDraft, peakBytes: Int)] = []
+    var drafts: [(draft: StepDraft, plan: PlanArchive.Plan)] = []
     for plan in plans where plan.peakBytes < drafts.map(\.draft.arenaBytes).min() ?? .max {
       let draft = try draft(plan.sequence.map { Int($0) }, capacityBytes: plan.peakBytes)
-      drafts.append((draft, plan.peakBytes))
+      drafts.append((draft, plan))
     }
     // Every byte counts here: for the draft that packs best, and for the one that could be smallest.
     var best = drafts.indices.min { drafts[$0].draft.arenaBytes < drafts[$1].draft.arenaBytes }!
-    for index in [best, 0] where drafts[index].peakBytes < drafts[best].draft.arenaBytes {
-      drafts[index].draft.improve(effort: effort, capacityBytes: drafts[index].peakBytes)
+    for index in [best, 0] where drafts[index].plan.peakBytes < drafts[best].draft.arenaBytes {
+      drafts[index].draft.improve(effort: effort, capacityBytes: drafts[index].plan.peakBytes)
       if drafts[index].draft.arenaBytes < drafts[best].draft.arenaBytes { best = index }
     }
-    let step = try drafts[best].draft.checked()
-    smallestStep = step
-    return step
+    let answer = (step: try drafts[best].draft.checked(), plan: drafts[best].plan)
+    smallestAnswer = answer
+    return answer
   }
 
   /// How many plans are packed for one answer.
   private static let packingsMax = 12
 
-  /// The cheapest step whose arena fits a budget.
+  /// The cheapest step whose arena fits a budget, and its plan.
   mutating func step(
     within budgetBytes: Int
-  ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult) {
+  ) throws(CompileError) -> (step: PlannedStep, plan: PlanArchive.Plan) {
     // The next cheapest plan where the packer does not get one into the budget; in large steps where
     // that does not help soon.
     let plans = plans(upTo: budgetBytes)
@@ -174,7 +181,7 @@ struct Planner: Sendable {
       guard let index = place else { break }
       let candidate = try step(plans[index], capacityBytes: plans[index].peakBytes)
       if candidate.arenaBytes <= budgetBytes {
-        return (candidate, solution(plans[index], within: budgetBytes))
+        return (candidate, plans[index])
       }
       var limit = plans[index].peakBytes - 1
       if attempt >= Planner.packingsMax / 2 {
@@ -183,10 +190,10 @@ struct Planner: Sendable {
       place = plans.lastIndex { $0.peakBytes <= limit }
     }
     let least = try smallest()
-    guard least.arenaBytes <= budgetBytes else {
-      throw .budget(budgetError(budgetBytes, least, isMinimum: true))
+    guard least.step.arenaBytes <= budgetBytes else {
+      throw .budget(budgetError(budgetBytes, least.step, isMinimum: true))
     }
-    return (least, solution(plans[0], within: budgetBytes))
+    return least
   }
 
   /// The step that keeps everything but what is pinned to be recomputed.
@@ -196,10 +203,10 @@ struct Planner: Sendable {
     return (try step(solution.schedule.computations), solution)
   }
 
-  /// The smallest step of at most a cost; nil where every plan costs more.
+  /// The smallest step of at most a cost, and its plan; nil where every plan costs more.
   mutating func smallestStep(
     costing costMax: Double, within budgetBytes: Int?
-  ) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)? {
+  ) throws(CompileError) -> (step: PlannedStep, plan: PlanArchive.Plan)? {
     let plans = plans(upTo: min(budgetBytes ?? .max, keepAllPeakBytes))
     var best: (step: PlannedStep, plan: PlanArchive.Plan)?
     for plan in plans.drop(while: { $0.cost > costMax * (1 + 1e-12) }).prefix(Planner.packingsMax)
@@ -207,11 +214,10 @@ struct Planner: Sendable {
       let candidate = try step(plan, capacityBytes: plan.peakBytes)
       if candidate.arenaBytes < best?.step.arenaBytes ?? .max { best = (candidate, plan) }
     }
-    if let best, best.step.arenaBytes <= budgetBytes ?? .max {
-      return (best.step, solution(best.plan, within: budgetBytes))
+    if let budgetBytes, let best, best.step.arenaBytes > budgetBytes {
+      throw .budget(budgetError(budgetBytes, best.step, isMinimum: false))
     }
-    guard let budgetBytes, let best else { return nil }
-    throw .budget(budgetError(budgetBytes, best.step, isMinimum: false))
+    return best
   }
 
   /// The step of a strategy that does not search.

@@ -50,6 +50,13 @@ struct VariantPlanner: Sendable {
     return nil
   }
 
+  /// What one variant answers.
+  private struct Candidate {
+    var variant: Int
+    var step: PlannedStep
+    var plan: PlanArchive.Plan
+  }
+
   /// The step that the options ask for; `budgetBytes` is the budget in bytes, if there is one.
   mutating func choose(budgetBytes: Int?) throws(CompileError) -> PlanChoice {
     if options.strategy != .auto {
@@ -58,9 +65,10 @@ struct VariantPlanner: Sendable {
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
     if let budgetBytes, options.maxOverhead == nil {
-      return try best(byCost: true) { (planner: inout Planner) throws(CompileError) in
+      let fastest = try best(byCost: true) { (planner: inout Planner) throws(CompileError) in
         try planner.step(within: budgetBytes)
       }
+      return choice(fastest, within: budgetBytes)
     }
     if options.maxOverhead == nil, !options.pins.isEmpty {
       // Nothing but the pins asks for a change.
@@ -68,21 +76,21 @@ struct VariantPlanner: Sendable {
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
     if let overhead = options.maxOverhead {
-      return try smallest(overhead: max(0, overhead), budgetBytes)
+      return choice(try smallest(overhead: max(0, overhead), budgetBytes), within: budgetBytes)
     }
-    var choice = try smallest(overhead: 0, budgetBytes)
+    var best = try smallest(overhead: 0, budgetBytes)
     for share in [0.25, 0.5, 1] {
       let overhead = share * CompileOptions.defaultMaxOverhead
       let other = try smallest(overhead: overhead, budgetBytes)
-      if worth(other.step) > worth(choice.step) { choice = other }
+      if worth(other.step) > worth(best.step) { best = other }
     }
-    return choice
+    return choice(best, within: budgetBytes)
   }
 
   /// The step with the smallest arena of all that are at most so much slower than keeping everything.
   private mutating func smallest(
     overhead: Double, _ budgetBytes: Int?
-  ) throws(CompileError) -> PlanChoice {
+  ) throws(CompileError) -> Candidate {
     let costMax = keepAll.costNs * (1 + overhead)
     return try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
       try planner.smallestStep(costing: costMax, within: budgetBytes)
@@ -101,11 +109,10 @@ struct VariantPlanner: Sendable {
 
   /// The step with the smallest arena that was found.
   mutating func smallest() throws(CompileError) -> PlanChoice {
-    try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
-      let step = try planner.smallest()
-      let plan = planner.plans(upTo: nil)[0]
-      return (step, planner.solution(plan, within: step.arenaBytes))
+    let least = try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
+      try planner.smallest()
     }
+    return choice(least, within: least.step.arenaBytes)
   }
 
   /// The smallest arena that was found: that of `smallest()`, without what is known about its time.
@@ -113,7 +120,7 @@ struct VariantPlanner: Sendable {
     var least = Int.max
     for index in planners.indices {
       guard planners[index].plans(upTo: nil)[0].peakBytes < least else { continue }
-      least = min(least, try planners[index].smallest().arenaBytes)
+      least = min(least, try planners[index].smallest().step.arenaBytes)
     }
     return least
   }
@@ -153,35 +160,48 @@ struct VariantPlanner: Sendable {
   /// The best of the steps that the variants give: by predicted time, or by the arena.
   private mutating func best(
     byCost: Bool,
-    _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, solution: SolveResult)?
-  ) throws(CompileError) -> PlanChoice {
+    _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, plan: PlanArchive.Plan)?
+  ) throws(CompileError) -> Candidate {
     func rank(_ step: PlannedStep) -> (Double, Double) {
       let (time, bytes) = (step.costNs, Double(step.arenaBytes))
       return byCost ? (time, bytes) : (bytes, time)
     }
-    var best: PlanChoice?
+    var best: Candidate?
     var refusal: BudgetError?
-    // No plan of any variant is faster.
-    var bound = Double.infinity
     for index in planners.indices {
       do throws(CompileError) {
-        guard let (step, solution) = try answer(&planners[index]) else { continue }
-        bound = min(bound, solution.lowerBound)
+        guard let (step, plan) = try answer(&planners[index]) else { continue }
         if let rival = best?.step, rank(step) >= rank(rival) { continue }
-        best = PlanChoice(step: step, solution: solution, priced: planners[index].priced)
+        best = Candidate(variant: index, step: step, plan: plan)
       } catch {
         guard case .budget(let failure) = error else { throw error }
-        bound = min(bound, planners[index].priced.problem.nodes.reduce(0) { $0 + $1.cost })
         if failure.leastBytes < refusal?.leastBytes ?? .max { refusal = failure }
       }
     }
-    if var best {
-      best.solution.lowerBound = bound
-      return best
-    }
+    if let best { return best }
     guard let refusal else { throw .input(DiagnosticList([try tooSlow()])) }
     throw .budget(refusal)
   }
+
+  /// The choice of a candidate, and a proof of how much faster any plan could be, of any variant, also
+  /// of those of which none was found within the budget.
+  private mutating func choice(_ candidate: Candidate, within budgetBytes: Int?) -> PlanChoice {
+    let (variants, cost) = (planners, candidate.step.costNs)
+    let bounds = concurrentMap(variants.count, threadCount: Self.threadCount) {
+      variants[$0].costBound(within: budgetBytes, knownCost: cost)
+    }
+    let lowerBound = bounds.reduce(cost) { min($0, $1.cost) }
+    var solution = planners[candidate.variant].solution(
+      candidate.plan, within: budgetBytes, bound: bounds[candidate.variant])
+    if lowerBound < solution.lowerBound, solution.status == .optimal {
+      solution.status = .feasible
+    }
+    solution.lowerBound = lowerBound
+    return PlanChoice(
+      step: candidate.step, solution: solution, priced: planners[candidate.variant].priced)
+  }
+
+  private static let threadCount = 2
 
   /// The refusal of a largest overhead that no plan keeps to.
   private mutating func tooSlow() throws(CompileError) -> Diagnostic {

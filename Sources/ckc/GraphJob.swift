@@ -45,6 +45,8 @@ struct GraphJob {
   private let printAfter: [Point]
   private let stopAfter: Point?
   private let costsPath: String?
+  /// The texts that locations in the options refer to.
+  private var sources = SourceMap()
   private let isJSON: Bool
 
   /// Reads the graph and the options.
@@ -59,6 +61,19 @@ struct GraphJob {
   ) throws {
     options = CompileOptions(lastStage: lastStage)
     options.target = arguments.target
+    if let path = arguments.text(.schedule) {
+      guard !options.target.isCUDA else {
+        throw Failure.usage(
+          "--schedule \(path): schedules are of emitted C, and the target is CUDA")
+      }
+      let bytes = try GraphJob.bytes(of: path)
+      let file = sources.add(name: path == "-" ? "<stdin>" : path, text: bytes)
+      do {
+        options.target.schedule = try ScheduleRules(text: bytes, file: file)
+      } catch {
+        throw Failure(error, sources: sources)
+      }
+    }
     options.entry = arguments.entry
     options.roles = arguments.roles
     options.optimizer = GraphJob.optimizer(arguments, default: defaultOptimizer)
@@ -167,7 +182,7 @@ struct GraphJob {
   /// - Returns: The compilation; nil where `--stop-after` has ended the command, its result printed.
   /// - Throws: A failure with the rendered diagnostics and the exit status.
   func compile(console: Console) throws(Failure) -> Compilation? {
-    var sources = SourceMap()
+    var sources = sources
     let compilation: Compilation
     do {
       compilation = try Compiler(options: options).compile(

@@ -98,7 +98,8 @@ struct CompiledContractions {
       calls += " (const \(cStorageType(b)) *)b, (\(cStorageType(one.type.dtype)) *)out, scratch);"
       calls += " break;\n"
     }
-    return prologue + CGemmSource.source(for: cases.map(\.contraction)) + functions + """
+    return prologue + CGemmSource.source(for: cases.map(\.contraction), target: .cpu()) + functions
+      + """
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,
         int threads);
       void run(int index, const void *a, const void *b, void *out, unsigned char *scratch,

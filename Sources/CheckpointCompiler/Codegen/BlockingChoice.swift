@@ -43,8 +43,10 @@ extension Contraction.Part {
     // The depth is cut as it is where the factors are in memory: sums have the same order.
     var inMemory = self
     (inMemory.firstCycles, inMemory.secondCycles) = (nil, nil)
-    let slice = piece(of: depthCount, depthSlices(dtypes), run: rowSide.run)
-    let depth = depthBlock(of: rowSide, slice, inMemory.rowLayout(dtypes), dtypes)
+    let rule = target.schedule[size(dtypes)]
+    let slice = piece(of: depthCount, rule?.slices ?? depthSlices(dtypes), run: rowSide.run)
+    let depth = min(
+      slice, rule?.depth ?? depthBlock(of: rowSide, slice, inMemory.rowLayout(dtypes), dtypes))
     let slices = quotient(depthCount, slice)
     let isBlocked = depth < depthCount && slices == 1
     var common = Blocking(
@@ -59,18 +61,17 @@ extension Contraction.Part {
       columnSide.price(asRows: false) + (cycles(columnOperand) ?? 0)
     )
     var best: (price: Double, blocking: Blocking)?
-    // Only rows that a thread packs for itself can leave out what is outside a window.
-    let ownsRows =
-      common.readsColumns || common.isSliced || layout.isInPlace
-      || rowOperand == .first && leavesTensorOften
-    for sharesRows in ownsRows ? [false] : [false, true] {
+    let sharings = rule?.shared.map { [$0 == .rows] } ?? [false, true]
+    let crews = rule?.threads.map { [overGroups ? min($0, groupCount) : $0] }
+    for sharesRows in ownsRows(common) ? [false] : sharings {
       common.sharesRows = sharesRows
-      for threads in halvings(common.threads) {
-        for chunks in overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads] {
+      for threads in crews ?? halvings(common.threads) {
+        let cuts = overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads]
+        for chunks in rule?.chunks.map({ [$0] }) ?? cuts {
           for pieces in [1, 4] {
             var blocking = common
             (blocking.threads, blocking.chunks) = (threads, chunks)
-            blocking = sized(blocking, dtypes, sharedPieces: pieces)
+            blocking = sized(blocking, dtypes, sharedPieces: pieces, rule)
             let price = price(blocking, packing, dtypes)
             if best.map({ price < $0.price }) ?? true { best = (price, blocking) }
           }
@@ -78,6 +79,13 @@ extension Contraction.Part {
       }
     }
     return best!.blocking
+  }
+
+  /// Whether rows cannot be packed for all threads: only rows that a thread packs for itself can leave
+  /// out what is outside a window.
+  func ownsRows(_ blocking: Blocking) -> Bool {
+    blocking.readsColumns || blocking.isSliced || blocking.layout.isInPlace
+      || rowOperand == .first && leavesTensorOften
   }
 
   /// A number, its half, and so on down to 1.
@@ -91,11 +99,16 @@ extension Contraction.Part {
   private func depthBlock(
     of side: PackedSide, _ slice: Int, _ layout: Blocking.Layout, _ dtypes: Contraction.DTypes
   ) -> Int {
-    let bytes = layout == .alongInPlace ? Self.inPlaceDepthBytesMax : Self.depthBytesMax
-    let deepest = bytes / dtypes.sum.byteCount
+    let deepest = deepestBlock(layout, dtypes)
     let pieces = quotient(slice, deepest)
     let depth = piece(of: slice, pieces, run: side.run)
     return depth <= deepest ? depth : quotient(slice, pieces)
+  }
+
+  /// The depth that a block has at most.
+  func deepestBlock(_ layout: Blocking.Layout, _ dtypes: Contraction.DTypes) -> Int {
+    (layout == .alongInPlace ? Self.inPlaceDepthBytesMax : Self.depthBytesMax)
+      / dtypes.sum.byteCount
   }
 
   /// The depth of even pieces: whole runs of what is copied at once where that makes no fewer of them.
@@ -108,7 +121,7 @@ extension Contraction.Part {
   /// The blocks of both sides, and the scratch that they take; the shared side is cut into more pieces
   /// than there has to be where `sharedPieces` is above 1.
   private func sized(
-    _ common: Blocking, _ dtypes: Contraction.DTypes, sharedPieces: Int
+    _ common: Blocking, _ dtypes: Contraction.DTypes, sharedPieces: Int, _ rule: ScheduleRule?
   ) -> Blocking {
     var blocking = common
     let size = dtypes.sum.byteCount
@@ -133,8 +146,11 @@ extension Contraction.Part {
       panel * (blocking.threads * panel <= most ? blocking.threads : 1)
     }
     if blocking.sharesRows {
-      blocking.rows = min(rowCount, even(rowCount, most: most / rowElements, unit: tall))
-      if blocking.accumulates {
+      blocking.rows =
+        rule?.rows ?? min(rowCount, even(rowCount, most: most / rowElements, unit: tall))
+      if let columns = rule?.columns {
+        blocking.columns = columns
+      } else if blocking.accumulates {
         let most = cut(blocking.rows)
         blocking.columns = even(columnCount, most: most, unit: unit(wide, most))
       } else {
@@ -143,8 +159,11 @@ extension Contraction.Part {
       blocking.sharedElements = allRows(blocking.rows) * rowElements
       blocking.ownElements = blocking.depth * wide
     } else {
-      blocking.columns = even(columnCount, most: most / blocking.depth, unit: wide)
-      if blocking.accumulates {
+      blocking.columns =
+        rule?.columns ?? even(columnCount, most: most / blocking.depth, unit: wide)
+      if let rows = rule?.rows {
+        blocking.rows = rows
+      } else if blocking.accumulates {
         let most = cut(blocking.columns)
         let unit = blocking.layout == .acrossInPlace ? neighbouringRows : unit(tall, most)
         blocking.rows = min(rowCount, even(rowCount, most: most, unit: unit))

@@ -30,7 +30,9 @@ enum CGemmSource {
   ///
   /// It uses `ptrdiff_t`, `CKC_RESTRICT`, and for operands of `bf16` and `f16` `ckc_bf16_to_f32` and
   /// `ckc_f16_to_f32`, which come before it.
-  static func source(for contractions: [Contraction], sums others: [DType] = []) -> String {
+  static func source(
+    for contractions: [Contraction], sums others: [DType] = [], target: Target
+  ) -> String {
     var text = prologue
     let sums = Set(contractions.map(\.dtypes.sum) + others).filter(\.isFloatingPoint)
     guard !sums.isEmpty else { return text }
@@ -39,7 +41,8 @@ enum CGemmSource {
       text += "CKC_GEMM(\(sum.name), \(sum.cSum), \(columnBytesMax / sum.byteCount))\n"
     }
     return text + CPackSource.source(for: contractions)
-      + CSliceSource.source(for: contractions) + CAlongSource.source(for: contractions)
+      + CSliceSource.source(for: contractions, target: target)
+      + CAlongSource.source(for: contractions)
       + CAcrossSource.source(for: contractions)
       + CDepthwiseSource.source(for: contractions) + CWinogradSource.source(for: contractions)
   }

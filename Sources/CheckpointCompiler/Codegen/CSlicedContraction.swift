@@ -73,12 +73,13 @@ extension CPart {
 /// The shared C text of contractions with slices.
 enum CSliceSource {
   /// The text for some contractions; it comes after the micro-kernels.
-  static func source(for contractions: [Contraction]) -> String {
+  static func source(for contractions: [Contraction], target: Target) -> String {
     var sums: Set<DType> = []
     for contraction in contractions where contraction.winograd == nil {
       let dtypes = contraction.dtypes
       let isSliced = contraction.parts.contains {
-        $0.isPacked(dtypes) && $0.depthSlices(dtypes) > 1
+        guard case .packed(let blocking) = $0.form(dtypes, target) else { return false }
+        return blocking.isSliced
       }
       if isSliced { sums.insert(dtypes.sum) }
     }

@@ -176,7 +176,11 @@ struct CProgramPrinter {
       kernels += kernel(function, number, &uses) + "\n"
     }
     let contractions = program.functions.compactMap { function in
-      if case .contraction(let contraction) = function.body { contraction } else { nil }
+      if case .contraction(let contraction) = function.body {
+        contraction.scheduled(program.target)
+      } else {
+        nil
+      }
     }
     let contracted = Set(contractions.map(\.dtypes))
     let attentions = program.functions.compactMap { function in
@@ -198,7 +202,9 @@ struct CProgramPrinter {
       if case .sort = $0.body { true } else { false }
     }
     if !contracted.isEmpty || sorts || !attentions.isEmpty {
-      out += CGemmSource.source(for: contractions, sums: attentions.map(\.sum)) + "\n\n"
+      let text = CGemmSource.source(
+        for: contractions, sums: attentions.map(\.sum), target: program.target)
+      out += text + "\n\n"
     }
     if !attentions.isEmpty { out += CAttentionSource.source(for: attentions) + "\n\n" }
     for (number, table) in program.constants.enumerated() { out += constant(table, number) + "\n" }

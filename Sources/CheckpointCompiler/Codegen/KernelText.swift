@@ -87,7 +87,7 @@ struct KernelText {
         add(CUDAContractionForm(part).description(part), 1)
         continue
       }
-      if let winograd = contraction.winograd {
+      if let winograd = contraction.winograd(target) {
         add(winograd.description(target), 1)
         continue
       }

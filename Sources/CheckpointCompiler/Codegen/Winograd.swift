@@ -272,5 +272,8 @@ struct Winograd: Sendable, Hashable {
 
 extension Contraction {
   /// How it is computed by minimal filtering; nil where it is not, as on a graphics processor.
-  func winograd(_ target: Target) -> Winograd? { target.isCUDA ? nil : winograd }
+  func winograd(_ target: Target) -> Winograd? {
+    guard !target.isCUDA, let winograd else { return nil }
+    return target.schedule[parts[0].size(dtypes)]?.form == .packed ? nil : winograd
+  }
 }

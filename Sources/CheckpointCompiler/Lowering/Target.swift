@@ -17,6 +17,8 @@ public struct Target: Hashable, Sendable {
   public var kernelOverheadNs: Double
   /// The graphics processor; nil where C is emitted for a processor.
   public var gpu: GPU?
+  /// What is decided about the schedules of contractions; C alone has any.
+  public var schedule = ScheduleRules()
 
   /// Whether CUDA is emitted.
   public var isCUDA: Bool { gpu != nil }

@@ -110,15 +110,21 @@ struct PlanSearch {
     return graph
   }
 
-  /// A plan of `archive`, if one was chosen, as the answer to a budget.
+  /// What is proven about the cost of any plan within a budget, where a plan of `knownCost` is known.
+  func costBound(within budget: Int?, knownCost: Double?) -> CostBound {
+    CostBound(
+      graph, budgetBytes: budget ?? .max / 2, keepsOrder: options.order == .given,
+      knownCost: knownCost, effort: options.effort)
+  }
+
+  /// A plan of `archive`, if one was chosen, as the answer to a budget for which `bound` is proven.
   func result(
-    _ chosen: PlanArchive.Plan?, of archive: PlanArchive, within budget: Int?
+    _ chosen: PlanArchive.Plan?, of archive: PlanArchive, within budget: Int?,
+    bound known: CostBound? = nil
   ) -> SolveResult {
+    let bound = known ?? costBound(within: budget, knownCost: chosen?.cost)
     let fallback = PlanArchive.Plan(
       peakBytes: keepAll.peakBytes, cost: keepAll.cost, sequence: graph.baseSequence)
-    let bound = CostBound(
-      graph, budgetBytes: budget ?? .max / 2, keepsOrder: options.order == .given,
-      knownCost: chosen?.cost, effort: options.effort)
     var chosen = chosen
     // What the proof comes across belongs to the search, not to a strategy by name.
     if options.strategy == .auto, options.maxOverhead == nil,

@@ -107,7 +107,7 @@ extension Compilation {
     case .differentiated: functions = differentiated.map { [$0] }
     case .simplified: functions = simplified.map { [$0] }
     case .kernels: functions = grouped.map { [$0] }
-    case .planned, .memory: functions = step.map { [$0.function] }
+    case .planned, .memory, .schedule: functions = step.map { [$0.function] }
     case .code: functions = nil
     }
     guard let functions else { return nil }

@@ -11,7 +11,7 @@ extension Compilation {
     case .differentiated: differentiated.map { GraphDOT($0).text() }
     case .simplified: simplified.map { GraphDOT($0).text() }
     case .kernels: grouped.map { GraphDOT($0).text() }
-    case .planned, .memory: step.map { GraphDOT($0, of: self).text() }
+    case .planned, .memory, .schedule: step.map { GraphDOT($0, of: self).text() }
     case .code: nil
     }
   }

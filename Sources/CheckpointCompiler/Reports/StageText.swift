@@ -10,6 +10,7 @@ extension Compilation {
     case .kernels: return grouped.map { Printer.print($0) + kernelTexts }
     case .planned: return step.map { Printer.print($0.function) }
     case .memory: return step.map { Printer.print($0.function) + $0.bufferTables }
+    case .schedule: return program?.scheduleText
     case .code: return program == nil ? nil : source
     }
   }

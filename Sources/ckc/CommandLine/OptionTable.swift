@@ -66,6 +66,7 @@ enum OptionName: String, CaseIterable, Sendable {
   case timeLimit = "time-limit"
   case effort
   case costs
+  case schedule
   case threads
   case target
   case emit
@@ -161,6 +162,12 @@ extension OptionName {
       OptionDefinition(
         verbs: Verb.planning, value: .file("json"),
         help: "measured costs from ckc profile in place of estimates")
+    case .schedule:
+      OptionDefinition(
+        verbs: Verb.graph, value: .file("txt"),
+        help:
+          "schedules of contractions in place of those of the cost model, as inspect --stage schedule prints them"
+      )
     case .threads:
       OptionDefinition(
         verbs: Verb.graph, value: .integer("N", atLeast: 1),
@@ -210,7 +217,7 @@ extension OptionName {
       OptionDefinition(
         verbs: [.inspect],
         value: .choice([
-          "parsed", "differentiated", "simplified", "planned", "kernels", "memory",
+          "parsed", "differentiated", "simplified", "planned", "kernels", "memory", "schedule",
         ]),
         help: "what to look at; planned unless given")
     case .format:

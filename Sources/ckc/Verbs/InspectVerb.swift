@@ -21,6 +21,9 @@ enum InspectVerb {
         "--format \(format) draws the memory of the planned step: "
           + "use --format dot for the stage '\(stage.rawValue)'")
     }
+    if stage == .schedule, arguments.target.isCUDA {
+      throw Failure.usage("--stage schedule is of emitted C, and the target is CUDA")
+    }
     let job = try GraphJob(arguments, lastStage: stage)
     guard let compilation = try job.compile(console: console) else { return }
     let text: String? =

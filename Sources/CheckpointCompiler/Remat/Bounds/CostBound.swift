@@ -8,7 +8,7 @@
 // Cost        Work is counted: about two units per entry of the linear program and iteration.
 
 /// What is known about the cost of the best schedule.
-struct CostBound {
+struct CostBound: Sendable {
   /// No schedule costs less.
   private(set) var cost: Double
   /// What proves it, or as much of it as multipliers can prove.
