@@ -55,6 +55,17 @@ import Testing
     #expect(try #require(again.program).scheduleText == rules)
   }
 
+  @Test func linesSayWhatKernelsHaveInCommon() throws {
+    func rule(_ text: String) throws -> ScheduleRule {
+      try #require(ScheduleRules(text: Array("2 x 3 x 4 f32: \(text)".utf8)).rules.first).value
+    }
+    let (one, order) = (try rule("form = packed, depth = 4, rows = 2"), "form = packed, depth = 4")
+    #expect(one.common(with: one)?.description == one.description)
+    #expect(one.common(with: try rule("form = packed, depth = 4, rows = 1"))?.description == order)
+    #expect(one.common(with: try rule("form = packed, depth = 3, rows = 2")) == nil)
+    #expect(one.common(with: try rule("form = winograd")) == nil)
+  }
+
   @Test func theStageEndsBeforeCode() throws {
     let compilation = try compilation(stage: .schedule)
     #expect(compilation.source.isEmpty && compilation.text(after: .schedule) != nil)

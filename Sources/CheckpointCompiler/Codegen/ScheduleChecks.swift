@@ -2,7 +2,8 @@
 //
 // Method      Every contraction of the simplified function is scheduled without rules; what that gives,
 //             and the shape, say which values are possible. Kernels that hold the contraction have the
-//             same rows, columns and depth, so what is right for it is right for them.
+//             same rows, columns and depth, so what is right for it is right for them. A kernel that makes
+//             factors as it packs them may have more choice than the contraction alone: a rule does not.
 // Cost        O(distinct contractions).
 
 extension ScheduleRules {
@@ -46,7 +47,7 @@ extension ScheduleRules {
 
 extension Contraction.Part {
   /// The first value of a rule that this part of a contraction cannot have, and why.
-  fileprivate func problem(
+  func problem(
     of rule: ScheduleRule, in contraction: Contraction, target: Target
   ) -> (key: ScheduleRule.Key, message: String)? {
     typealias Key = ScheduleRule.Key

@@ -1,7 +1,8 @@
 // The schedules of contractions as text, in the format of `ScheduleReader.swift`.
 //
-// Invariants  Read back, it gives the same code: where kernels of one size have different blocks, the
-//             line says only what they have in common.
+// Invariants  Read back, it gives the same schedules: where kernels of one size have different blocks, or
+//             such as the contraction alone cannot have, the line says only in which order sums are added,
+//             and where not even that is the same, nothing.
 
 extension ContractionSize: CustomStringConvertible {
   /// The size as texts have it.
@@ -32,9 +33,14 @@ extension ScheduleRule {
     chunks = blocking.chunks
   }
 
-  /// What two kernels have in common: all of it, or else what decides the order of sums.
-  func common(with other: ScheduleRule) -> ScheduleRule {
+  /// What two kernels have in common: all of it, or else the order of sums; nil where that differs.
+  func common(with other: ScheduleRule) -> ScheduleRule? {
     if self == other { return self }
+    return orderOfSums == other.orderOfSums ? orderOfSums : nil
+  }
+
+  /// What it says of the order of sums.
+  var orderOfSums: ScheduleRule {
     var rule = ScheduleRule()
     (rule.form, rule.slices, rule.depth) = (form, slices, depth)
     return rule
@@ -42,7 +48,7 @@ extension ScheduleRule {
 }
 
 extension KernelProgram {
-  /// The schedules of all contractions as rules: what `ScheduleRules(text:)` reads, to the same code.
+  /// The schedules of all contractions as rules: what `ScheduleRules(text:)` reads.
   var scheduleText: String {
     var order: [ContractionSize] = []
     var found: [ContractionSize: (rule: ScheduleRule?, remark: String, labels: [String])] = [:]
@@ -52,7 +58,7 @@ extension KernelProgram {
         let size = part.size(contraction.dtypes)
         let (rule, remark) = schedule(of: part, in: contraction)
         if var known = found[size] {
-          known.rule = known.rule.flatMap { one in rule.map { one.common(with: $0) } }
+          known.rule = known.rule.flatMap { one in rule.flatMap { one.common(with: $0) } }
           known.labels.append(function.label)
           found[size] = known
         } else {
@@ -84,7 +90,14 @@ extension KernelProgram {
     case .lanes: return (nil, "lanes along the result")
     case .dots: return (nil, "lanes along the depth")
     case .depthwise(let form): return (nil, form.description)
-    case .packed(let blocking): return (ScheduleRule(blocking), blocking.description)
+    case .packed(let blocking):
+      let rule = ScheduleRule(blocking)
+      var plain = part
+      (plain.firstCycles, plain.secondCycles, plain.sumsWait) = (nil, nil, false)
+      var others = target
+      others.schedule = ScheduleRules()
+      let isPossible = plain.problem(of: rule, in: contraction, target: others) == nil
+      return (isPossible ? rule : rule.orderOfSums, blocking.description)
     }
   }
 }
