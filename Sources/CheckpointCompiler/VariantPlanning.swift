@@ -187,7 +187,7 @@ struct VariantPlanner: Sendable {
   /// of those of which none was found within the budget.
   private mutating func choice(_ candidate: Candidate, within budgetBytes: Int?) -> PlanChoice {
     let (variants, cost) = (planners, candidate.step.costNs)
-    let bounds = concurrentMap(variants.count, threadCount: Self.threadCount) {
+    let bounds = concurrentMap(variants.count, threadCount: SolveOptions().threadCount) {
       variants[$0].costBound(within: budgetBytes, knownCost: cost)
     }
     let lowerBound = bounds.reduce(cost) { min($0, $1.cost) }
@@ -200,8 +200,6 @@ struct VariantPlanner: Sendable {
     return PlanChoice(
       step: candidate.step, solution: solution, priced: planners[candidate.variant].priced)
   }
-
-  private static let threadCount = 2
 
   /// The refusal of a largest overhead that no plan keeps to.
   private mutating func tooSlow() throws(CompileError) -> Diagnostic {

@@ -64,8 +64,6 @@ struct CUDAAttention {
     return kernel
   }
 
-  func quotient(_ count: Int, _ unit: Int) -> Int { (count + unit - 1) / unit }
-
   // MARK: Tensors
 
   private func operand(_ name: String, _ buffer: Int, _ order: [Int], _ rows: Int, _ features: Int)

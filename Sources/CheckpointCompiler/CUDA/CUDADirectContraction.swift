@@ -64,7 +64,7 @@ extension CUDAPart {
   }
 
   /// The blocks of a launch with a thread for each element.
-  var directBlocks: Int { (resultCount + Self.directThreads - 1) / Self.directThreads }
+  var directBlocks: Int { quotient(resultCount, Self.directThreads) }
 
   /// The body of a function with a thread for each element of the result, at `l0`, `l1`, …: the lines
   /// that compute `sum`, then what is done with it.

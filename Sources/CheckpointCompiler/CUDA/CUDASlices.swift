@@ -34,8 +34,10 @@ struct CUDASlices: Hashable, Sendable {
   let span: Int
 
   init(_ part: Contraction.Part) {
-    func tiles(_ count: Int) -> Int { (count + Self.tileSide - 1) / Self.tileSide }
-    let tiles = max(1, tiles(part.rowCount) * tiles(part.columnCount) * part.groupCount)
+    let (rowTiles, columnTiles) = (
+      quotient(part.rowCount, Self.tileSide), quotient(part.columnCount, Self.tileSide)
+    )
+    let tiles = max(1, rowTiles * columnTiles * part.groupCount)
     let results = part.groups + part.rows + part.columns
     span = results.reduce(1) { $0 + $1.out * ($1.extent - 1) }
     let whole = part.depthCount
@@ -47,8 +49,8 @@ struct CUDASlices: Hashable, Sendable {
         part.groupCount * lanes * whole / (Self.operandRatio * span))
     }
     let unit = Self.depthUnit
-    depth = most > 1 ? (whole + most * unit - 1) / (most * unit) * unit : whole
-    count = most > 1 ? (whole + depth - 1) / depth : 1
+    depth = most > 1 ? quotient(whole, most * unit) * unit : whole
+    count = most > 1 ? quotient(whole, depth) : 1
   }
 
   /// Bytes of scratch for the sums of all slices, of elements of so many bytes; 0 where there is one.

@@ -204,7 +204,7 @@ extension CUDAPart {
     _ sides: [CUDATileSide], reads: [String], products: [String]
   ) -> [String] {
     let depth = sides[0].depthCount
-    let steps = (slices.depth + depth - 1) / depth
+    let steps = quotient(slices.depth, depth)
     let isCopied = sides.contains(where: \.isCopied)
     var lines = [
       "  CKC_ONE_BY_ONE", "  for (int step = 0; step <= \(steps); step++) {",

@@ -111,6 +111,3 @@ extension PackedSide {
     return joinsDepths && depthStep == 1 ? Price.turned : Price.gathered
   }
 }
-
-/// How many units make a count, the last of them perhaps in part.
-func quotient(_ count: Int, _ unit: Int) -> Int { (count + unit - 1) / unit }

@@ -121,7 +121,3 @@ func merged(_ loops: [Contraction.Loop]) -> [Contraction.Loop] {
   }
   return result
 }
-
-func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
-  b == 0 ? a : greatestCommonDivisor(b, a % b)
-}

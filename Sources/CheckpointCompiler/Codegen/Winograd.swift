@@ -152,26 +152,26 @@ struct Winograd: Sendable, Hashable {
     return min(channels, areMany ? Self.manyChannelsMax : Self.channelsMax)
   }
   /// Blocks side by side.
-  var columnBlocks: Int { Self.quotient(columns, blockColumns) }
+  var columnBlocks: Int { quotient(columns, blockColumns) }
   /// Blocks of a gradient with so many channels.
   private func blocks(of channels: Int) -> Int {
-    Self.quotient(self.channels, channels) * columnBlocks
+    quotient(self.channels, channels) * columnBlocks
   }
 
   /// Slices of the tiles, for a gradient. They and their chunks decide the order of its sums: they
   /// follow from the shape.
   var slices: Int {
     let blocks = blocks(of: blockChannels)
-    var slices = min(Self.quotient(Self.tasksWanted, blocks), tileRows)
+    var slices = min(quotient(Self.tasksWanted, blocks), tileRows)
     // What waits is a small part of what is read.
     while slices > 1, Self.elementBytes * slices * blocks * partialElements > touchedBytes / 4 {
       slices /= 2
     }
     // None is empty.
-    return Self.quotient(tileRows, Self.quotient(tileRows, slices))
+    return quotient(tileRows, quotient(tileRows, slices))
   }
   /// Rows of tiles of a slice.
-  var sliceRows: Int { Self.quotient(tileRows, slices) }
+  var sliceRows: Int { quotient(tileRows, slices) }
   /// Tasks of a gradient.
   var gradientTasks: Int { blocks(of: blockChannels) * slices }
 
@@ -199,7 +199,7 @@ struct Winograd: Sendable, Hashable {
   func threads(_ target: Target) -> Int {
     part.threads(
       target,
-      tasks: role == .outputs ? Self.quotient(tileRows, blockRows) : gradientTasks)
+      tasks: role == .outputs ? quotient(tileRows, blockRows) : gradientTasks)
   }
 
   // MARK: Scratch
@@ -209,7 +209,6 @@ struct Winograd: Sendable, Hashable {
   static let padding = 16
 
   static func rounded(_ count: Int, to unit: Int) -> Int { quotient(count, unit) * unit }
-  private static func quotient(_ count: Int, _ unit: Int) -> Int { (count + unit - 1) / unit }
 
   /// Columns of a block, as whole tiles of the widest machine.
   var paddedColumns: Int { Self.rounded(blockColumns, to: CGemmSource.columnBytesMax / 4) }

@@ -98,7 +98,7 @@ private struct HeightSearch {
 
   /// Lowers the height to `goal` if it can, and returns the work done.
   mutating func lower(to goal: Int, workMax: Int) -> Int {
-    let unit = sizes.reduce(0, Self.greatestCommonDivisor)
+    let unit = sizes.reduce(0, greatestCommonDivisor)
     // The search counts in 32 bits.
     if sizes.reduce(0, +) / unit >= 1 << 30 || heightBytes <= max(goal, provedBytes) { return 0 }
     let search = OffsetSearch(
@@ -135,11 +135,5 @@ private struct HeightSearch {
     }
     provedBytes = max(provedBytes, proved * unit)
     return search.work
-  }
-
-  private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
-    var (a, b) = (a, b)
-    while b != 0 { (a, b) = (b, a % b) }
-    return a
   }
 }
