@@ -2,12 +2,16 @@ import Testing
 
 @testable import CheckpointCompiler
 
-/// The contraction of a product of matrices.
-private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Contraction {
-  let signature = OpSignature(
+/// A product of matrices.
+private func signature(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> OpSignature {
+  OpSignature(
     opcode: .dotGeneral, operandTypes: [TensorType(dtype, [m, k]), TensorType(dtype, [k, n])],
     attributes: DotDimensions(lhsContract: [1], rhsContract: [0]).attributes)
-  return Contraction(signature, result: TensorType(dtype, [m, n]))!
+}
+
+/// The contraction of a product of matrices.
+private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Contraction {
+  Contraction(signature(m, n, k, dtype), result: TensorType(dtype, [m, n]))!
 }
 
 @Suite struct BlockingTests {
@@ -28,9 +32,9 @@ private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Con
   }
 
   @Test func sharesTheSideThatLeavesThreadsEven() {
-    // 19 panels of rows are 10 and 9 for two threads; 32 panels of columns are even.
-    #expect(!blocking(product(256, 1024, 1024), threads: 1).sharesRows)
-    #expect(blocking(product(256, 1024, 1024), threads: 2).sharesRows)
+    // 7 panels of rows are 4 and 3 for two threads; 32 panels of columns are even.
+    #expect(!blocking(product(98, 1024, 640), threads: 1).sharesRows)
+    #expect(blocking(product(98, 1024, 640), threads: 2).sharesRows)
     #expect(!blocking(product(2048, 384, 1152), threads: 2).sharesRows)
   }
 
@@ -39,6 +43,59 @@ private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Con
     #expect(few.threads == 16)
     let panels = few.sharesRows ? 2048 / 32 : 10
     #expect(panels * few.chunks >= 16)
+  }
+
+  @Test func threadsHaveBlocksOfTheirOwnWhereTheDepthIsCut() {
+    for (m, n, k, threads) in [(384, 1536, 2048, 2), (384, 1536, 2048, 4), (1024, 1024, 1024, 2)] {
+      let blocking = blocking(product(m, n, k), threads: threads)
+      #expect(blocking.tasks == .blocks && blocking.threads == threads)
+      // As many for each thread.
+      let blocks = quotient(m, blocking.rows) * quotient(n, blocking.columns)
+      #expect(blocks % threads == 0)
+      #expect(blocking.sharedElements * 4 <= 1_048_576)
+      #expect(
+        blocking.scratchElements == threads * (blocking.sharedElements + blocking.ownElements))
+    }
+    #expect(blocking(product(2048, 1536, 384), threads: 2).tasks == .panels)
+    #expect(blocking(product(384, 1536, 2048), threads: 1).tasks == .panels)
+  }
+
+  @Test(needsCompiler) func blocksOfThreadsAreExact() throws {
+    var generator = SeededGenerator(seed: 23)
+    let signatures: [(OpSignature, DType)] = [
+      // Sums that wait in the result, and in scratch; rows in place, columns in place.
+      (signature(75, 330, 1400), .f32), (signature(75, 330, 1400), .bf16),
+      (signature(75, 330, 700), .f64), (signature(330, 75, 1400), .f32),
+      (signature(25, 330, 1400), .f32),
+      (convolution([9, 12, 12, 12], [9, 12, 12, 70], "f01b_i01o->01bf", padding: [1, 1]), .f32),
+    ]
+    var target = Target.cpu(threadsMax: 3)
+    let cases = try signatures.map { signature, dtype in
+      let operands = signature.operandTypes.map { type in
+        Tensor(
+          type.with(dtype),
+          integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 9)) - 4 })
+      }
+      return try contraction(signature.opcode, operands, signature.attributes)
+    }
+    for one in cases {
+      for part in one.contraction.parts {
+        var rule = ScheduleRule()
+        (rule.tasks, rule.slices, rule.columns) = (.blocks, 1, 64)
+        target.schedule.rules[part.size(one.contraction.dtypes)] = rule
+        guard case .packed(let blocking) = part.form(one.contraction.dtypes, target) else {
+          Issue.record("not packed")
+          continue
+        }
+        #expect(blocking.tasks == .blocks && blocking.threads > 1)
+      }
+    }
+    let compiled = try CompiledContractions(cases, target: target)
+    try compiled.expectExact()
+    for index in cases.indices {
+      let results = try [1, 2, 3].map { try compiled.run(index, threads: $0).bytes }
+      #expect(Set(results).count == 1)
+    }
   }
 
   @Test func scratchIsBounded() {

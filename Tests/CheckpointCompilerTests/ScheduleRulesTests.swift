@@ -92,6 +92,7 @@ import Testing
       "1152 x 60 x 40 f32: rows = 28, columns = 32, threads = 1",
       "64 x 1152 x 60 f32: shared = columns, rows = 28, chunks = 2",
       "1152 x 60 x 64 f32: shared = rows, columns = 32, threads = 2, chunks = 1",
+      "1152 x 40 x 128 f32: rows = 280, threads = 2, tasks = blocks",
     ]
     let source = try compilation().source
     for rule in blocks { #expect(try compilation(rules: rule).source != source, "\(rule)") }
@@ -119,6 +120,9 @@ import Testing
     ("1152 x 60 x 40 f32: shared = rows", "shared: every thread has rows of its own here"),
     ("1152 x 60 x 40 f32: threads = 3", "threads: 1 to 2, what --threads allows"),
     ("1152 x 60 x 40 f32: chunks = 1153", "chunks: 1 to 1152"),
+    ("1152 x 60 x 40 f32: tasks = blocks, chunks = 2", "chunks: threads have whole blocks here"),
+    ("1152 x 60 x 40 f32: tasks = groups", "tasks: threads cannot have whole groups here"),
+    ("1152 x 60 x 40 f32: slices = 2, tasks = blocks", "tasks: threads have whole slices here"),
     ("1152 x 60 x 40 f32: form = winograd", "form: it is not computed by minimal filtering"),
     ("4608 x 32 x 288 f32: rows = 28", "rows: it is computed by minimal filtering"),
   ])

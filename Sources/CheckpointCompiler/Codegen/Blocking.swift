@@ -1,10 +1,10 @@
 // The schedule of a packed contraction, as plain numbers: blocks, who packs what, and how threads share
 // the work.
 //
-// Form        Panels of one side are packed once for each block and used by all threads, those of the
-//             other side by the thread that uses them. Three ways to share the work: threads split the
-//             panels of their own side; or groups; or slices of the depth (`DepthSlices.swift`), where
-//             they share nothing but one barrier.
+// Form        Panels of one side are packed once for each block, those of the other side by the thread
+//             that uses them. Four ways to share the work: threads split the panels of a block; or they
+//             have whole blocks, or groups, each with panels of its own, and wait for nobody; or slices of
+//             the depth (`DepthSlices.swift`), where they share nothing but one barrier.
 // Invariants  What decides the order of a sum, `depth` and `slices`, follows from the shape.
 
 /// The blocks of a packed part, in elements.
@@ -23,7 +23,7 @@ struct Blocking: Sendable, Hashable {
   }
 
   var layout: Layout
-  /// Whether rows are packed once for all threads, and columns by the thread that uses them.
+  /// Whether rows are packed once for a block, and columns by the thread that uses them.
   var sharesRows = false
   /// The depth of a block.
   var depth: Int
@@ -35,8 +35,8 @@ struct Blocking: Sendable, Hashable {
   var accumulates: Bool
   /// How many threads take part.
   var threads: Int
-  /// Whether every thread has groups of its own rather than panels.
-  var threadsOverGroups: Bool
+  /// What they share out.
+  var tasks: ScheduleRule.Tasks
   /// Whether whole tiles of columns are read where they are, and only an edge is packed.
   var readsColumns: Bool
   /// Into how many tasks the tiles of one panel are cut, or the panels of one slice.
@@ -62,9 +62,9 @@ struct Blocking: Sendable, Hashable {
     guard !isSliced else {
       return slices * sumElements + threads * (sharedElements + ownElements)
     }
-    return threadsOverGroups
-      ? threads * (sharedElements + ownElements + sumElements)
-      : sharedElements + sumElements + threads * ownElements
+    return tasks == .panels
+      ? sharedElements + sumElements + threads * ownElements
+      : threads * (sharedElements + ownElements + sumElements)
   }
 
   /// Whether slices of the depth are summed apart.
@@ -72,12 +72,12 @@ struct Blocking: Sendable, Hashable {
 
   /// One line for a reader of the C.
   var description: String {
-    let sharesNothing = threadsOverGroups || isSliced
-    let shared = sharesNothing ? "nothing" : sharesRows ? "rows" : "columns"
+    let sharesPanels = tasks == .panels && !isSliced
+    let shared = !sharesPanels ? "nothing" : sharesRows ? "rows" : "columns"
     let whole =
       isSliced
       ? "slices of depth \(sliceDepth)"
-      : threadsOverGroups ? "groups" : sharesRows ? "columns" : "rows"
+      : !sharesPanels ? tasks.rawValue : sharesRows ? "columns" : "rows"
     var text = "blocks of \(rows) rows, \(columns) columns, depth \(depth);"
     switch layout {
     case .along: text += " rows packed along the depth"

@@ -5,13 +5,13 @@
 //             cut decide how much is packed again, how evenly threads work and how much scratch it takes.
 //             Rows may need no packing at all (`InPlaceRows.swift`): then columns are the shared side.
 // Method      The depth is cut into few even blocks: each of them reads and writes the result again.
-//             For either choice of the shared side, and for tasks of whole panels or pieces of them, the
-//             time of the slowest thread is estimated; the least wins:
+//             For either choice of the shared side, and for tasks of whole panels or pieces of them, or of
+//             whole blocks, the time of the slowest thread is estimated; the least wins:
 //               products        of all its tiles, at full rate;
 //               its own packing each panel of its side, once for every block of the shared side;
 //               shared packing  its part of it;
 //               other cores     what others have packed of the shared side;
-//               barriers        two for every block;
+//               barriers        two for every block, none where threads have blocks of their own;
 //               scratch         what exceeds a part of what the contraction reads and writes: fewer
 //                               threads and smaller blocks where the tensors are small.
 //             Where the depth is cut into slices (`DepthSlices.swift`), the tasks are slices, or rows of
@@ -28,6 +28,9 @@ extension Contraction.Part {
   /// The most bytes that are packed for all threads, and the most sums that wait: few of them, and each
   /// block of sums packs the shared side again.
   private static let sharedBytesMax = 1_310_720
+  /// The most bytes of a block's panels where threads have blocks of their own: most of a second-level
+  /// cache.
+  private static let blockBytesMax = 1_048_576
   private static let sumBytesMax = 2_097_152
   /// What either may always take.
   private static let smallBytes = 262_144
@@ -52,7 +55,8 @@ extension Contraction.Part {
     var common = Blocking(
       layout: layout, depth: depth, columns: columnCount, rows: rowCount,
       accumulates: (dtypes.sum != dtypes.result || sumsWait) && isBlocked,
-      threads: overGroups ? min(threads, groupCount) : threads, threadsOverGroups: overGroups,
+      threads: overGroups ? min(threads, groupCount) : threads,
+      tasks: overGroups ? .groups : .panels,
       readsColumns: dtypes.of(columnOperand) == dtypes.sum && readsColumnsInPlace(dtypes),
       slices: slices, sliceDepth: slice)
     let packing = (
@@ -63,18 +67,26 @@ extension Contraction.Part {
     var best: (price: Double, blocking: Blocking)?
     let sharings = rule?.shared.map { [$0 == .rows] } ?? [false, true]
     let crews = rule?.threads.map { [overGroups ? min($0, groupCount) : $0] }
+    func weigh(_ tasks: ScheduleRule.Tasks, _ threads: Int, chunks: Int) {
+      for pieces in [1, 4] {
+        var blocking = common
+        (blocking.tasks, blocking.threads, blocking.chunks) = (tasks, threads, chunks)
+        blocking = sized(blocking, dtypes, sharedPieces: pieces, rule)
+        let price = price(blocking, packing, dtypes)
+        if best.map({ price < $0.price }) ?? true { best = (price, blocking) }
+      }
+    }
     for sharesRows in ownsRows(common) ? [false] : sharings {
       common.sharesRows = sharesRows
       for threads in crews ?? halvings(common.threads) {
-        let cuts = overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads]
-        for chunks in rule?.chunks.map({ [$0] }) ?? cuts {
-          for pieces in [1, 4] {
-            var blocking = common
-            (blocking.threads, blocking.chunks) = (threads, chunks)
-            blocking = sized(blocking, dtypes, sharedPieces: pieces, rule)
-            let price = price(blocking, packing, dtypes)
-            if best.map({ price < $0.price }) ?? true { best = (price, blocking) }
+        if rule?.tasks != .blocks {
+          let cuts = overGroups || threads == 1 ? [1] : [1, 2, 3, 4, threads]
+          for chunks in rule?.chunks.map({ [$0] }) ?? cuts {
+            weigh(common.tasks, threads, chunks: chunks)
           }
+        }
+        if threads > 1 && mayHaveBlocks(common, rule) || rule?.tasks == .blocks {
+          weigh(.blocks, threads, chunks: 1)
         }
       }
     }
@@ -86,6 +98,13 @@ extension Contraction.Part {
   func ownsRows(_ blocking: Blocking) -> Bool {
     blocking.readsColumns || blocking.isSliced || blocking.layout.isInPlace
       || rowOperand == .first && leavesTensorOften
+  }
+
+  /// Whether threads may have whole blocks: where the depth is cut into several, and each would have to be
+  /// packed for all.
+  private func mayHaveBlocks(_ blocking: Blocking, _ rule: ScheduleRule?) -> Bool {
+    blocking.tasks == .panels && !blocking.isSliced && blocking.depth < depthCount
+      && (rule?.chunks ?? 1) == 1 && rule?.tasks != .panels
   }
 
   /// A number, its half, and so on down to 1.
@@ -130,11 +149,20 @@ extension Contraction.Part {
     // Scratch is a small part of what is read and written.
     let touched = (rowCount + columnCount) * depthCount + rowCount * columnCount
     let part = max(Self.smallBytes, touched * size / 8)
-    let most = min(Self.sharedBytesMax, part) / size / sharedPieces
+    let ownsBlocks = blocking.tasks == .blocks
+    let most =
+      min(ownsBlocks ? Self.blockBytesMax : Self.sharedBytesMax, part) / size / sharedPieces
     let rowElements = blocking.layout == .along ? blocking.rowStride : blocking.depth
-    func even(_ count: Int, most: Int, unit: Int) -> Int {
+    func even(_ count: Int, most: Int, unit: Int, perThread: Bool = false) -> Int {
       let units = quotient(count, unit)
-      return quotient(units, quotient(units, max(1, most / unit))) * unit
+      let pieces = quotient(units, max(1, most / unit))
+      guard perThread else { return quotient(units, pieces) * unit }
+      // As many for each thread, and all of one size where a few more make them so.
+      let crew = blocking.threads
+      let rounds = quotient(pieces, crew)..<quotient(pieces, crew) + 3
+      let sizes = rounds.map { quotient(units, $0 * crew) }
+      let waste = zip(rounds, sizes).map { $0 * crew * $1 - units }
+      return sizes[waste.firstIndex(of: waste.min()!)!] * unit
     }
     // Tiles have 14 rows or 6.
     func allRows(_ count: Int) -> Int {
@@ -143,11 +171,13 @@ extension Contraction.Part {
     func cut(_ other: Int) -> Int { max(1, min(Self.sumBytesMax, part) / size / other) }
     // Panels in one block of sums: as many for each thread, where there are enough.
     func unit(_ panel: Int, _ most: Int) -> Int {
-      panel * (blocking.threads * panel <= most ? blocking.threads : 1)
+      panel * (!ownsBlocks && blocking.threads * panel <= most ? blocking.threads : 1)
     }
     if blocking.sharesRows {
       blocking.rows =
-        rule?.rows ?? min(rowCount, even(rowCount, most: most / rowElements, unit: tall))
+        rule?.rows
+        ?? min(
+          rowCount, even(rowCount, most: most / rowElements, unit: tall, perThread: ownsBlocks))
       if let columns = rule?.columns {
         blocking.columns = columns
       } else if blocking.accumulates {
@@ -160,7 +190,8 @@ extension Contraction.Part {
       blocking.ownElements = blocking.depth * wide
     } else {
       blocking.columns =
-        rule?.columns ?? even(columnCount, most: most / blocking.depth, unit: wide)
+        rule?.columns
+        ?? even(columnCount, most: most / blocking.depth, unit: wide, perThread: ownsBlocks)
       if let rows = rule?.rows {
         blocking.rows = rows
       } else if blocking.accumulates {
@@ -184,7 +215,11 @@ extension Contraction.Part {
       blocking.sumElements = quotient(rowCount * columnCount, 16) * 16
       blocking.chunks = min(blocking.chunks, quotient(rowCount, tall))
       blocking.threads = min(blocking.threads, blocking.slices * blocking.chunks)
-    } else if !blocking.threadsOverGroups {
+    } else if ownsBlocks {
+      let blocks =
+        quotient(rowCount, blocking.rows) * quotient(columnCount, blocking.columns)
+      blocking.threads = min(blocking.threads, blocks)
+    } else if blocking.tasks == .panels {
       let panels =
         blocking.sharesRows
         ? quotient(blocking.columns, wide) : quotient(blocking.rows, tall)

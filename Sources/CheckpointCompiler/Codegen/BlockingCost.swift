@@ -18,8 +18,8 @@ private enum Price {
   static let foundTap = 3.0
   static let foundLine = 1.5
   /// Reading an element that another core has written: from 0.2 cycles where they share a cache to 0.6
-  /// where they do not.
-  static let foreign = 0.4
+  /// where they do not, and 1.6 in a mesh.
+  static let foreign = 0.8
   /// A start of threads or a barrier.
   static let barrier = 3000.0
   /// Tiles read shared rows from a more distant cache than rows of their own.
@@ -54,6 +54,7 @@ extension Contraction.Part {
   /// The estimated time of the slowest thread.
   private func time(_ blocking: Blocking, _ packing: (rows: Double, columns: Double)) -> Double {
     if blocking.isSliced { return slicedTime(blocking, packing) }
+    if blocking.tasks == .blocks { return timeOfBlocks(blocking, packing) }
     let wide = 32, tall = CGemmSource.rowsMax
     let depth = Double(depthCount)
     let isRows = blocking.sharesRows
@@ -62,7 +63,7 @@ extension Contraction.Part {
       isRows ? (blocking.rows, blocking.columns) : (blocking.columns, blocking.rows)
     let panel = isRows ? wide : tall
     let (sharedBlocks, ownBlocks) = (quotient(shared, sharedBlock), quotient(own, ownBlock))
-    let threads = Double(blocking.threadsOverGroups ? 1 : blocking.threads)
+    let threads = Double(blocking.tasks == .panels ? blocking.threads : 1)
     // Lanes of its own side that the slowest thread goes over, in one block.
     let tasks = quotient(min(own, ownBlock), panel) * blocking.chunks
     let slowest = Double(quotient(tasks, Int(threads)) * panel) / Double(blocking.chunks)
@@ -75,6 +76,20 @@ extension Contraction.Part {
     let blocks = sharedBlocks * ownBlocks * quotient(depthCount, blocking.depth)
     let waits = threads > 1 ? Double(2 * blocks) * Price.barrier : 0
     return products + owned + (blocking.readsColumns && !isRows ? 0 : together) + waits
+  }
+
+  /// The estimated time of the thread that has most blocks.
+  private func timeOfBlocks(
+    _ blocking: Blocking, _ packing: (rows: Double, columns: Double)
+  ) -> Double {
+    let (rows, columns) = (min(rowCount, blocking.rows), min(columnCount, blocking.columns))
+    let blocks = quotient(rowCount, rows) * quotient(columnCount, columns)
+    let depth = Double(quotient(blocks, blocking.threads) * depthCount)
+    let products = Double(rows * columns) * depth * Price.product
+    let packed =
+      Double(rows) * depth * packing.rows
+      + (blocking.readsColumns ? 0 : Double(columns) * depth * packing.columns)
+    return products + packed + Price.barrier
   }
 
   /// The estimated time of the thread that has most slices, or rows of slices.

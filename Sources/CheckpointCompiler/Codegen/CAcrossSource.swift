@@ -117,6 +117,8 @@ enum CAcrossSource {
   private static let kernels = #"""
 
     #ifdef CKC_GEMM_VECTORS
+    /* Rows of a tile may meet in few sets of a cache, and are fetched some depths before. */
+    #define CKC_AHEAD 8
     #define CKC_CROSS_1(i, p, n) s##i += row[i] * b0;
     #define CKC_CROSS_2(i, p, n) { const T x = row[i]; s##i += x * b0; t##i += x * b1; }
     #define CKC_CROSS(NAME, TYPE, ROWS, N) \
@@ -128,10 +130,13 @@ enum CAcrossSource {
         CKC_TILE_TYPES(TYPE) \
         CKC_EACH_##ROWS(CKC_ZERO_##N) \
         CKC_EACH_##ROWS(CKC_FETCH_##N) \
+        const uintptr_t ahead = (uintptr_t)(CKC_AHEAD * ks) * sizeof(T); \
         for (; line < end; ++line) { \
           const TYPE *row = a + line->at, *y = b + line->depth * bs; \
           for (ptrdiff_t k = 0; k < line->count; ++k, row += ks, y += bs) { \
             CKC_LOAD_##N \
+            __builtin_prefetch((const void *)((uintptr_t)row + ahead)); \
+            __builtin_prefetch((const void *)((uintptr_t)(row + ROWS - 1) + ahead)); \
             CKC_EACH_##ROWS(CKC_CROSS_##N) \
           } \
         } \

@@ -5,7 +5,8 @@
 //             shared side, together; then each task packs a panel of the other side and goes over the
 //             tiles. Tables (`PackedSide`) say how operands are packed.
 // Invariants  Shared panels, and the tasks, are shared out between barriers: threads write disjoint
-//             memory, and a task goes to the same thread in every block. Sums over several blocks of the
+//             memory, and a task goes to the same thread in every block. Or a thread has blocks of its
+//             own, and all their depths. Sums over several blocks of the
 //             depth are added in order, in the result or, where that is 16 bits wide, in scratch. Slices
 //             of the depth are summed apart, each by one thread (`CSlicedContraction.swift`).
 
@@ -56,9 +57,8 @@ extension CPart {
 
   private func body(_ blocking: Blocking) -> String {
     let type = sumType
-    let overGroups = blocking.threadsOverGroups
     let isThreaded = blocking.threads > 1
-    let ownsAll = isThreaded && (overGroups || blocking.isSliced)
+    let ownsAll = isThreaded && (blocking.tasks != .panels || blocking.isSliced)
     let sums = blocking.isSliced ? 0 : blocking.sumElements
     let own = blocking.sharedElements + sums + blocking.ownElements
 
@@ -85,7 +85,7 @@ extension CPart {
       text += " + \(blocking.sharedElements + sums)"
       text += isThreaded && !ownsAll ? " + ckc_thread() * \(blocking.ownElements);\n" : ";\n"
     }
-    if isThreaded && overGroups { text += "    CKC_OMP(omp for schedule(static))\n" }
+    if isThreaded && blocking.tasks == .groups { text += "    CKC_OMP(omp for schedule(static))\n" }
     text += "    for (ptrdiff_t g = 0; g < \(part.groupCount); ++g) {\n"
     text += decoded("g", part.groups, "g", indent: "      ")
     func start(_ base: Int, _ stride: (Loop) -> Int) -> String {
@@ -95,16 +95,21 @@ extension CPart {
     text += "      const ptrdiff_t bo = \(start(part.secondBase) { $0.second });\n"
     text += "      const ptrdiff_t oo = \(start(part.outBase) { $0.out });\n"
     text += extraStarts(part.groups, "g", indent: "      ")
-    let share = isThreaded && !overGroups ? "        CKC_OMP(omp for schedule(static))\n" : ""
+    let share =
+      isThreaded && blocking.tasks == .panels
+      ? "        CKC_OMP(omp for schedule(static))\n" : ""
     text += blocking.isSliced ? sliced(blocking, share) : blocks(blocking, share)
     text += "      (void)ao;\n      (void)bo;\n"
     return text + "    }\n  }\n}\n"
   }
 
-  /// All blocks in turn, each shared out by threads.
+  /// All blocks in turn, each shared out by threads, or each a thread's own.
   private func blocks(_ blocking: Blocking, _ share: String) -> String {
     let (rows, columns, depth) = (part.rowCount, part.columnCount, part.depthCount)
-    let head = """
+    let haveBlocks = blocking.threads > 1 && blocking.tasks == .blocks
+    var text =
+      haveBlocks ? "      CKC_OMP(omp for collapse(2) schedule(static) nowait)\n" : ""
+    text += """
             for (ptrdiff_t n0 = 0; n0 < \(columns); n0 += \(blocking.columns))
             for (ptrdiff_t m0 = 0; m0 < \(rows); m0 += \(blocking.rows))
             for (ptrdiff_t k0 = 0; k0 < \(depth); k0 += \(blocking.depth)) {
@@ -116,7 +121,7 @@ extension CPart {
 
       """
     let block = blocking.sharesRows ? sharedRows(blocking, share) : sharedColumns(blocking, share)
-    return head + block + "      }\n"
+    return text + block + "      }\n"
   }
 
   /// Columns are packed for all; a task packs a panel of rows and goes over tiles of columns.

@@ -70,7 +70,8 @@ extension CSupport {
           const uint32_t half = (k + 256u) >> 1;
           /* In two steps, as neither 2^128 nor 2^-150 is a normal float. */
           const float scaled = mantissa * ckc_f32_from_bits((half - 1u) << 23);
-          return scaled * ckc_f32_from_bits((k - half + 255u) << 23);
+          /* What is 0 becomes so at once: a result that underflows takes some processors long. */
+          return scaled * (below < -104.0f ? 0.0f : ckc_f32_from_bits((k - half + 255u) << 23));
         }
         """),
     SupportFunction(

@@ -96,11 +96,16 @@ extension Contraction.Part {
     if isOut(rule.threads, of: 1...target.threadsMax) {
       return (.threads, "1 to \(target.threadsMax), what --threads allows")
     }
-    if isOut(rule.chunks, of: 1...(blocking.threadsOverGroups ? 1 : max(rowCount, columnCount))) {
+    let tasks = rule.tasks ?? blocking.tasks
+    if (tasks == .groups) != (blocking.tasks == .groups) || tasks == .blocks && slices > 1 {
+      let place = slices > 1 ? "slices" : "groups"
+      return (.tasks, "threads \(tasks == .groups ? "cannot have" : "have") whole \(place) here")
+    }
+    if isOut(rule.chunks, of: 1...(tasks == .panels ? max(rowCount, columnCount) : 1)) {
       return (
         .chunks,
-        blocking.threadsOverGroups
-          ? "threads have whole groups here" : "1 to \(max(rowCount, columnCount))"
+        tasks == .panels
+          ? "1 to \(max(rowCount, columnCount))" : "threads have whole \(tasks.rawValue) here"
       )
     }
     return nil

@@ -44,12 +44,22 @@ public struct ScheduleRule: Hashable, Sendable {
     case winograd, packed
   }
 
-  /// The side whose panels are packed for all threads.
+  /// The side whose panels are packed for a whole block.
   public enum Side: String, CaseIterable, Sendable { case rows, columns }
+
+  /// What threads share out.
+  public enum Tasks: String, CaseIterable, Sendable {
+    /// The panels of a block: all pack the other side's for it, and wait for each other.
+    case panels
+    /// The blocks of rows and columns: each thread packs all that its own need, and waits for nobody.
+    case blocks
+    /// The products, where there are several.
+    case groups
+  }
 
   /// What can be decided, as texts name it.
   public enum Key: String, CaseIterable, Sendable {
-    case form, slices, depth, shared, rows, columns, threads, chunks
+    case form, slices, depth, shared, rows, columns, threads, tasks, chunks
   }
 
   /// The form.
@@ -66,6 +76,8 @@ public struct ScheduleRule: Hashable, Sendable {
   public var columns: Int?
   /// Threads that take part.
   public var threads: Int?
+  /// What threads share out.
+  public var tasks: Tasks?
   /// Tasks of a panel, or of a slice.
   public var chunks: Int?
   /// Where it stands in its text, and where each value does.
@@ -88,6 +100,7 @@ public struct ScheduleRule: Hashable, Sendable {
     case .rows: rows.map { "\($0)" }
     case .columns: columns.map { "\($0)" }
     case .threads: threads.map { "\($0)" }
+    case .tasks: tasks?.rawValue
     case .chunks: chunks.map { "\($0)" }
     }
   }

@@ -30,6 +30,7 @@ extension ScheduleRule {
     rows = blocking.rows
     columns = blocking.columns
     threads = blocking.threads
+    tasks = blocking.tasks
     chunks = blocking.chunks
   }
 

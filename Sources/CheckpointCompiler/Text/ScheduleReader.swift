@@ -104,6 +104,7 @@ private struct ScheduleLine {
     case .rows: rule.rows = try number(value)
     case .columns: rule.columns = try number(value)
     case .threads: rule.threads = try number(value)
+    case .tasks: rule.tasks = try choice(value)
     case .chunks: rule.chunks = try number(value)
     }
   }
