@@ -33,8 +33,9 @@ private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Con
 
   @Test func sharesTheSideThatLeavesThreadsEven() {
     // 7 panels of rows are 4 and 3 for two threads; 32 panels of columns are even.
-    #expect(!blocking(product(98, 1024, 640), threads: 1).sharesRows)
+    let uneven = product(1024, 98, 640)
     #expect(blocking(product(98, 1024, 640), threads: 2).sharesRows)
+    #expect(!blocking(uneven, threads: 2).sharesRows)
     #expect(!blocking(product(2048, 384, 1152), threads: 2).sharesRows)
   }
 

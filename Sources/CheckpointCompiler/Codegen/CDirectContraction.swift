@@ -17,7 +17,7 @@ extension CPart {
   }
 
   func pragma(_ target: Target, tasks: Int) -> String {
-    let threads = part.threads(target, tasks: tasks)
+    let threads = min(part.threadsOfResults(target), tasks)
     return threads == 1
       ? ""
       : "  CKC_OMP(omp parallel for schedule(static) num_threads(ckc_threads(\(threads))))\n"

@@ -3,6 +3,7 @@
 // Method      As `Winograd` says; the transforms are shared (`CWinogradSource`), the products are those of
 //             every contraction (`CGemmSource`). What is done with results is done by the pixel or tap row
 //             of a tile: neighbours of one row, a register tile wide.
+// Threads     Tasks are shared out between barriers; or blocks of columns are, with scratch of their own.
 // Invariants  A result is the sum over ascending channels of its tile alone; a tap that over the tiles of
 //             a chunk, chunk after chunk, slice after slice. Neither depends on threads.
 
@@ -27,9 +28,10 @@ struct CWinograd {
   private var name: String { part.name }
   private var width: String { part.width }
   private var isThreaded: Bool { winograd.threads(target) > 1 }
-  /// What shares out the iterations of the loop that follows at an indent.
-  private func share(_ indent: String = "") -> String {
-    isThreaded ? "CKC_OMP(omp for schedule(static))\n\(indent)" : ""
+  private var ownsColumns: Bool { winograd.ownsColumns(target) }
+  /// What shares out the iterations of the loop that follows at an indent: tasks, or blocks of columns.
+  private func share(_ indent: String = "", columns: Bool = false) -> String {
+    isThreaded && columns == ownsColumns ? "CKC_OMP(omp for schedule(static))\n\(indent)" : ""
   }
   private func least(_ a: String, _ b: String) -> String { "(\(part.least(a, b)))" }
 
@@ -53,7 +55,9 @@ struct CWinograd {
     text += "  {\n"
     text += "    const ptrdiff_t oo = \(winograd.part.outBase);\n"
     text += part.extraStarts([], "", indent: "    ")
-    text += "    float *const zeros = (float *)(void *)scratch;\n"
+    let own = winograd.sharedElements + winograd.ownElements
+    text += "    float *const zeros = (float *)(void *)scratch"
+    text += ownsColumns ? " + ckc_thread() * \(own);\n" : ";\n"
     let body = winograd.role == .outputs ? outputs : taps
     return text + "    " + body.indented("    ") + "  }\n}\n"
   }
@@ -78,13 +82,13 @@ struct CWinograd {
     return """
       float *const filters = zeros + \(winograd.zeroElements);
       float *const gathered = zeros + \(winograd.sharedElements)\
-      \(isThreaded ? " + ckc_thread() * \(winograd.ownElements)" : "");
+      \(isThreaded && !ownsColumns ? " + ckc_thread() * \(winograd.ownElements)" : "");
       float *const inputs = gathered + \(winograd.gatheredElements);
       float *const sums = inputs + \(16 * winograd.inputPlane);
       const ckc_runs runs = {1, {0}, {\(channels)}};
       memset(inputs, 0, \(16 * winograd.inputPlane) * sizeof(float));
       \(share())for (ptrdiff_t k = 0; k < \(winograd.zeroElements); ++k) zeros[k] = 0;
-      for (ptrdiff_t n0 = 0; n0 < \(winograd.columns); n0 += \(winograd.blockColumns)) {
+      \(share(columns: true))for (ptrdiff_t n0 = 0; n0 < \(winograd.columns); n0 += \(winograd.blockColumns)) {
         const ptrdiff_t nc = \(least("\(winograd.columns) - n0", "\(winograd.blockColumns)"));
         const ptrdiff_t panels = (nc + \(width) - 1) / \(width);
         \(share("  "))for (ptrdiff_t task = 0; task < panels * \(groups); ++task) {

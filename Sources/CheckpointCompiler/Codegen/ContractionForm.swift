@@ -81,6 +81,12 @@ extension Contraction.Part {
   /// How many threads take part where there are so many tasks.
   func threads(_ target: Target, tasks: Int) -> Int { min(threads(target), tasks) }
 
+  /// How many are worth starting where no scratch counts: for few products of many results as well.
+  func threadsOfResults(_ target: Target) -> Int {
+    let results = groupCount * rowCount * columnCount
+    return max(threads(target), min(target.threadsMax, results / 32_768))
+  }
+
   /// Loops as one operand sees them: strides of the others are left out, so that more can be merged.
   func seen(_ loops: [Contraction.Loop], by operand: Contraction.Operand) -> [Contraction.Loop] {
     typealias Loop = Contraction.Loop

@@ -8,7 +8,8 @@
 //             The gradient of the taps is the same backwards, F(3 × 3, 2 × 2): 16 products for the 9 taps
 //             and 2 × 2 places of the result's gradient, summed over tiles.
 // Cut         Outputs: columns in blocks, whose transformed taps all threads share; a task is some rows of
-//             tiles. Taps: channels and columns in blocks, and where these are few, tiles in slices; a
+//             tiles. Where tiles are few beside columns, a task is a block of columns instead, and transforms
+//             its taps for itself. Taps: channels and columns in blocks, and where these are few, tiles in slices; a
 //             task is a slice of a block. It transforms for itself what it multiplies, chunk by chunk:
 //             cores may be far apart, and what one has just written is then slow to read for another.
 //             The sums of slices wait in scratch and are added in order.
@@ -197,9 +198,16 @@ struct Winograd: Sendable, Hashable {
   var blockTiles: Int { blockRows * tiles[1] }
 
   func threads(_ target: Target) -> Int {
-    part.threads(
-      target,
-      tasks: role == .outputs ? quotient(tileRows, blockRows) : gradientTasks)
+    let rowTasks = role == .outputs ? quotient(tileRows, blockRows) : gradientTasks
+    return part.threads(target, tasks: ownsColumns(target) ? columnBlocks : rowTasks)
+  }
+
+  /// Whether threads have whole blocks of columns of the outputs: as many each, and the taps are what
+  /// they would mostly read from each other.
+  func ownsColumns(_ target: Target) -> Bool {
+    let threads = part.threads(target)
+    return role == .outputs && threads > 1 && columnBlocks % threads == 0
+      && tileCount <= 2 * columns
   }
 
   // MARK: Scratch
@@ -238,7 +246,7 @@ struct Winograd: Sendable, Hashable {
   /// The sums of a slice, of nine taps.
   var partialElements: Int { 9 * blockChannels * paddedColumns }
 
-  /// What threads share: zeros, and the transformed taps of a block of columns, or the sums of slices.
+  /// What threads share, or each has where it has whole blocks of columns: zeros, and the transformed taps of a block of columns, or the sums of slices.
   var sharedElements: Int {
     switch role {
     case .outputs: zeroElements + 16 * channels * paddedColumns
@@ -255,7 +263,9 @@ struct Winograd: Sendable, Hashable {
 
   /// Bytes of scratch.
   func scratchBytes(_ target: Target) -> Int {
-    Self.elementBytes * (sharedElements + threads(target) * ownElements)
+    let threads = threads(target)
+    return Self.elementBytes
+      * ((ownsColumns(target) ? threads : 1) * sharedElements + threads * ownElements)
   }
 
   /// One line for a reader of the C.
@@ -265,7 +275,9 @@ struct Winograd: Sendable, Hashable {
       ? "Winograd F(2 x 2, 3 x 3): \(blockColumns) columns, tasks of \(blockRows)"
       : "Winograd F(3 x 3, 2 x 2): \(blockChannels) x \(blockColumns) taps, \(slices) slices, "
         + "chunks of \(blockRows)"
-    return "\(blocks) x \(tiles[1]) tiles, \(channels) channels; \(threads(target)) threads"
+    let crew =
+      "\(threads(target)) threads\(ownsColumns(target) ? " have columns of their own" : "")"
+    return "\(blocks) x \(tiles[1]) tiles, \(channels) channels; \(crew)"
   }
 }
 
