@@ -126,8 +126,13 @@ extension Contraction.Part {
 
   /// The depth that a block has at most.
   func deepestBlock(_ layout: Blocking.Layout, _ dtypes: Contraction.DTypes) -> Int {
-    (layout == .alongInPlace ? Self.inPlaceDepthBytesMax : Self.depthBytesMax)
-      / dtypes.sum.byteCount
+    let bytes =
+      switch layout {
+      case .alongInPlace: Self.inPlaceDepthBytesMax
+      case .acrossInPlace: min(Self.depthBytesMax, depthBytesOfColours)
+      case .along, .across: Self.depthBytesMax
+      }
+    return bytes / dtypes.sum.byteCount
   }
 
   /// The depth of even pieces: whole runs of what is copied at once where that makes no fewer of them.

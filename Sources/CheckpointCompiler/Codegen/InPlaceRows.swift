@@ -26,6 +26,9 @@ extension Contraction.Part {
   /// positions of a line.
   private static let lanesMin = 8
   private static let colours = 3
+  /// Tiles of three rows use a vector of columns three times: all columns of a block are to be in a
+  /// first-level cache.
+  private static let nearBytes = 32_768
   private static let lineMin = 8
   /// The least numbers side by side: a tap costs a few steps of its own.
   private static let runMin = 3
@@ -71,6 +74,11 @@ extension Contraction.Part {
   func linesMax(_ dtypes: Contraction.DTypes) -> Int {
     let run = seen(depth, by: rowOperand).last!.extent
     return Self.depthBytesMax / dtypes.sum.byteCount / run + 2
+  }
+
+  /// The bytes of the deepest block where the rows of a tile are colours.
+  var depthBytesOfColours: Int {
+    neighbouringRows == Self.colours ? max(256, Self.nearBytes / columnCount) : .max
   }
 
   /// The rows that tiles are cut from: all that are neighbours.
