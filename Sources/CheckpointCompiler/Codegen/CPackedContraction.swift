@@ -6,9 +6,9 @@
 //             tiles. Tables (`PackedSide`) say how operands are packed.
 // Invariants  Shared panels, and the tasks, are shared out between barriers: threads write disjoint
 //             memory, and a task goes to the same thread in every block. Or a thread has blocks of its
-//             own, and all their depths. Sums over several blocks of the
-//             depth are added in order, in the result or, where that is 16 bits wide, in scratch. Slices
-//             of the depth are summed apart, each by one thread (`CSlicedContraction.swift`).
+//             own, and all their depths. Sums over several blocks of the depth are added in order, in the
+//             result or, where that is 16 bits wide, in scratch. Slices of the depth are summed apart,
+//             each by one thread (`CSlicedContraction.swift`).
 
 extension CPart {
   /// The function, after its tables and the functions that it calls.

@@ -96,7 +96,8 @@ extension Contraction.Part {
     if isOut(rule.threads, of: 1...target.threadsMax) {
       return (.threads, "1 to \(target.threadsMax), what --threads allows")
     }
-    let tasks = rule.tasks ?? blocking.tasks
+    // What is not said of the tasks follows from the chunks.
+    let tasks = rule.tasks ?? (blocking.tasks == .groups ? .groups : .panels)
     if (tasks == .groups) != (blocking.tasks == .groups) || tasks == .blocks && slices > 1 {
       let place = slices > 1 ? "slices" : "groups"
       return (.tasks, "threads \(tasks == .groups ? "cannot have" : "have") whole \(place) here")

@@ -8,11 +8,11 @@
 //             The gradient of the taps is the same backwards, F(3 × 3, 2 × 2): 16 products for the 9 taps
 //             and 2 × 2 places of the result's gradient, summed over tiles.
 // Cut         Outputs: columns in blocks, whose transformed taps all threads share; a task is some rows of
-//             tiles. Where tiles are few beside columns, a task is a block of columns instead, and transforms
-//             its taps for itself. Taps: channels and columns in blocks, and where these are few, tiles in slices; a
-//             task is a slice of a block. It transforms for itself what it multiplies, chunk by chunk:
-//             cores may be far apart, and what one has just written is then slow to read for another.
-//             The sums of slices wait in scratch and are added in order.
+//             tiles. Where tiles are few beside columns, a task is a block of columns instead.
+//             Taps: channels and columns in blocks, and where these are few, tiles in slices; a task is a
+//             slice of a block. Such tasks transform for themselves what they multiply: cores may be far
+//             apart, and what one has just written is then slow to read for another. The sums of slices
+//             wait in scratch and are added in order.
 // Choice      By the op alone, never by what else its kernel does: a convolution has the same bits in every
 //             plan. Its transforms halve and add, so errors are those of a sum of as many terms; a number
 //             that is not finite reaches all results of its tile.
