@@ -63,22 +63,14 @@ private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType = .f32) -> Con
 
   @Test(needsCompiler) func blocksOfThreadsAreExact() throws {
     var generator = SeededGenerator(seed: 23)
-    let signatures: [(OpSignature, DType)] = [
+    let signatures = [
       // Sums that wait in the result, and in scratch; rows in place, columns in place.
-      (signature(75, 330, 1400), .f32), (signature(75, 330, 1400), .bf16),
-      (signature(75, 330, 700), .f64), (signature(330, 75, 1400), .f32),
-      (signature(25, 330, 1400), .f32),
-      (convolution([9, 12, 12, 12], [9, 12, 12, 70], "f01b_i01o->01bf", padding: [1, 1]), .f32),
+      signature(75, 330, 1400), signature(75, 330, 1400, .bf16), signature(75, 330, 700, .f64),
+      signature(330, 75, 1400), signature(25, 330, 1400),
+      convolution([9, 12, 12, 12], [9, 12, 12, 70], "f01b_i01o->01bf", padding: [1, 1]),
     ]
     var target = Target.cpu(threadsMax: 3)
-    let cases = try signatures.map { signature, dtype in
-      let operands = signature.operandTypes.map { type in
-        Tensor(
-          type.with(dtype),
-          integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 9)) - 4 })
-      }
-      return try contraction(signature.opcode, operands, signature.attributes)
-    }
+    let cases = try signatures.map { try wholeNumbered($0, &generator) }
     for one in cases {
       for part in one.contraction.parts {
         var rule = ScheduleRule()

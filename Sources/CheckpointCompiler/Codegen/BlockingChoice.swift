@@ -28,10 +28,9 @@ extension Contraction.Part {
   /// The most bytes that are packed for all threads, and the most sums that wait: few of them, and each
   /// block of sums packs the shared side again.
   private static let sharedBytesMax = 1_310_720
-  /// The most bytes of a block's panels where threads have blocks of their own: most of a second-level
-  /// cache.
-  private static let blockBytesMax = 1_048_576
   private static let sumBytesMax = 2_097_152
+  /// The most bytes that a thread packs for a block of its own: most of a second-level cache.
+  private static let blockBytesMax = 1_048_576
   /// What either may always take.
   private static let smallBytes = 262_144
 
