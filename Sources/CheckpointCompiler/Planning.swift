@@ -86,6 +86,9 @@ struct Planner: Sendable {
   /// The plans that the search found for budgets up to `limit`; without one, the smallest.
   mutating func plans(upTo limit: Int?) -> [PlanArchive.Plan] { search.archive(upTo: limit).plans }
 
+  /// Says, before the first plan is asked for, that none of more overhead will be.
+  mutating func limitOverhead(_ overhead: Double) { search.limitOverhead(overhead) }
+
   /// The peak of running every kernel once in the order of the function.
   var keepAllPeakBytes: Int { search.keepAll.peakBytes }
 

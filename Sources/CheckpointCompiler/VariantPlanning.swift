@@ -75,6 +75,9 @@ struct VariantPlanner: Sendable {
       let answer = try first.keepAllButPins()
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
+    for index in planners.indices {
+      planners[index].limitOverhead(options.maxOverhead ?? CompileOptions.defaultMaxOverhead)
+    }
     if let overhead = options.maxOverhead {
       return choice(try smallest(overhead: max(0, overhead), budgetBytes), within: budgetBytes)
     }

@@ -121,8 +121,8 @@ import Testing
     #expect(InPlaceUpdates(function, order).updates.contains { $0.kernel == place })
     #expect(function.windowUpdates(order)[place])
     let kernel = order.kernels[place]
-    #expect(
-      function.mayOverwrite(kernel.reads[0], with: kernel.writes[0], in: kernel, order: order))
+    let lowered = LoweredKernel(function, kernel, order: order)
+    #expect(lowered.mayOverwrite(kernel.reads[0], with: kernel.writes[0]))
   }
 
   @Test func aWindowCostsItself() throws {

@@ -240,8 +240,9 @@ import Testing
       function.values[kernel.reads[$0.input]].name
     }
     #expect(allowed == ["r"])
+    let lowered = LoweredKernel(function, kernel, order: order)
     for root in kernel.reads {
-      let isProven = function.mayOverwrite(root, with: kernel.writes[0], in: kernel, order: order)
+      let isProven = lowered.mayOverwrite(root, with: kernel.writes[0])
       #expect(isProven == (function.values[root].name == "r"))
     }
   }

@@ -21,7 +21,7 @@ import Testing
         for (input, root) in kernel.reads.enumerated() {
           let name = "\(function.values[value].name) over \(function.values[root].name)"
           if pairs.contains(InPlaceOutput(output: output, input: input)) { allowed.insert(name) }
-          if function.mayOverwrite(root, with: value, in: kernel, order: order) {
+          if LoweredKernel(function, kernel, order: order).mayOverwrite(root, with: value) {
             proven.insert(name)
           }
         }

@@ -169,7 +169,7 @@ import Testing
         }
         let read = kernel.reads.first { variant.values[$0].name.hasPrefix("u") }
         let proven = read.map {
-          variant.mayOverwrite($0, with: kernel.writes[0], in: kernel, order: order)
+          LoweredKernel(variant, kernel, order: order).mayOverwrite($0, with: kernel.writes[0])
         }
         #expect(proven != true)
       }

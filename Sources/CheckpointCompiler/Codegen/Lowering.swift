@@ -21,31 +21,48 @@ func scratchBytes(of op: OpID, in function: Function, target: Target) -> Int {
   return function.scratchBytes(ofLoops: op)
 }
 
-extension Function {
-  /// Proves on its loops that a kernel may write a result over a value that it reads.
+/// A kernel with its loops, to prove what it may write over what it reads.
+struct LoweredKernel {
+  private let function: Function
+  private let kernel: Kernel
+  /// The pairs of kernels that are routines.
+  private var pairs: [InPlaceOutput] = []
+  private var lowering: KernelLowering
+  private var body: KernelBody?
+
+  /// Lowers a kernel of a function; O(statements).
+  init(_ function: Function, _ kernel: Kernel, order: KernelOrder) {
+    self.function = function
+    self.kernel = kernel
+    lowering = KernelLowering(
+      function, kernel, order: order, storage: nil, target: .cpu(threadsMax: 1))
+    if function.ops[kernel.op].opcode.runsRoutines {
+      pairs = function.inPlaceOutputs(of: kernel, order: order)
+    } else {
+      body = lowering.run().body
+    }
+  }
+
+  /// The op that the kernel is.
+  var op: OpID { kernel.op }
+
+  /// Proves on the loops that the kernel may write a result over a value that it reads.
   ///
   /// - Parameters:
   ///   - operand: One of the roots that the kernel reads.
   ///   - result: One of the values that it writes.
-  ///   - kernel: A kernel of the function.
-  ///   - order: The kernels of the function.
   /// - Returns: Whether the loops read every element of the operand before they write it.
-  /// - Complexity: O(statements + loads · stores) of the lowered kernel.
-  func mayOverwrite(
-    _ operand: ValueID, with result: ValueID, in kernel: Kernel, order: KernelOrder
-  ) -> Bool {
+  /// - Complexity: O(loads · stores) of the lowered kernel.
+  func mayOverwrite(_ operand: ValueID, with result: ValueID) -> Bool {
     // One buffer of the kernel has one dtype.
-    guard type(of: operand).dtype == type(of: result).dtype,
-      type(of: operand).sizeBytes == type(of: result).sizeBytes
+    guard function.type(of: operand).dtype == function.type(of: result).dtype,
+      function.type(of: operand).sizeBytes == function.type(of: result).sizeBytes
     else { return false }
-    if ops[kernel.op].opcode.runsRoutines {
-      return inPlaceOutputs(of: kernel, order: order).contains {
+    guard let body else {
+      return pairs.contains {
         kernel.writes[$0.output] == result && kernel.reads[$0.input] == operand
       }
     }
-    var lowering = KernelLowering(
-      self, kernel, order: order, storage: nil, target: .cpu(threadsMax: 1))
-    let body = lowering.run().body
     guard let read = lowering.buffer(of: operand), let written = lowering.buffer(of: result) else {
       return false
     }
@@ -57,7 +74,9 @@ extension Function {
     case .sort, .attention, .grid: return false
     }
   }
+}
 
+extension Function {
   /// Scratch for the partial results of a kernel of loops.
   fileprivate func scratchBytes(ofLoops op: OpID) -> Int {
     guard [.fusion, .reduce].contains(ops[op].opcode) else { return 0 }

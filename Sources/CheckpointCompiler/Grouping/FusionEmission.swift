@@ -112,22 +112,25 @@ extension Grouping {
     let outputs = ops.flatMap { Array(function.results(of: $0)) }.filter { value in
       isReturned.contains(value) || isReadOutside(value, by: groupOf[ops[0]])
     }
-    var inner = map
+    let inner = merged(indexing, ops)
+    // What the values are outside; a copy of the map would be as large as the function.
+    let outside = inner.flatMap { Array(function.results(of: $0)) }.map { ($0, map[$0]) }
     builder.beginRegion()
     let isOutput = Set(outputs)
-    for op in merged(indexing, ops) {
+    for op in inner {
       // What is in memory under the same name keeps it; copies inside have a name of their own.
-      builder.clone(op, of: function, map: &inner) { value, name in
+      builder.clone(op, of: function, map: &map) { value, name in
         let isDoubled = isOutput.contains(value) || indexing.contains(op)
         return isDoubled ? innerName(name) : name
       }
     }
     let results = builder.endRegion(
-      .fusion, yielding: outputs.map { inner[$0]! },
+      .fusion, yielding: outputs.map { map[$0]! },
       names: outputs.map { function.values[$0].name },
       // The place of the value that the kernel is named after.
       location: function.ops[outputs.first.flatMap { function.definingOp(of: $0) } ?? ops.last!]
         .location)
+    for (value, image) in outside { map[value] = image }
     for (value, result) in zip(outputs, results) { map[value] = result }
   }
 

@@ -120,59 +120,67 @@ extension Grouping {
   }
 
   /// Whether a group depends on another through an op of neither.
-  func dependsIndirectly(_ group: Int, on other: Int) -> Bool {
+  mutating func dependsIndirectly(_ group: Int, on other: Int) -> Bool {
     let first = position[groups[other].ops.first!]
-    var seenGroups: Set<Int> = [group, other]
-    var seenOps: Set<OpID> = []
     var stack: [OpID] = []
-    var steps = 0
-    func push(_ ops: [OpID]) {
-      for op in ops {
-        for operand in function.operands(of: op) {
-          guard let definition = function.definingOp(of: operand) else { continue }
-          stack.append(definition)
-        }
-      }
-    }
     // What the group reads from the other directly, or through an indexing op that is copied into it,
     // closes no cycle.
     for definition in sources(of: group) {
       let owner = groupOf[definition]
       if owner != other, owner != group { stack.append(definition) }
     }
+    met.removeAll()
+    var steps = 0
     while let op = stack.popLast() {
       steps += 1
       if steps > Grouping.searchMax { return true }
       let owner = groupOf[op]
-      if owner == other {
-        return true
-      } else if owner >= 0 {
-        guard owner != group, seenGroups.insert(owner).inserted else { continue }
-        // All ops of a kernel run together.
-        guard position[groups[owner].ops.last!] >= first else { continue }
-        push(groups[owner].ops)
-      } else {
-        guard position[op] >= first, seenOps.insert(op).inserted else { continue }
-        // An indexing op that only passes a value on is copied into its readers.
-        push([op])
+      if owner == other { return true }
+      // All ops of a kernel run together: its first stands for it.
+      guard owner != group, met.insert(owner < 0 ? op : groups[owner].ops.first!) else { continue }
+      let last = owner < 0 ? op : groups[owner].ops.last!
+      guard position[last] >= first else { continue }
+      // An indexing op that only passes a value on is copied into its readers.
+      for op in owner < 0 ? [op] : groups[owner].ops {
+        for operand in function.operands(of: op) {
+          if let definition = function.definingOp(of: operand) { stack.append(definition) }
+        }
       }
     }
     return false
   }
 
   /// The ops that make what a group reads, through the indexing ops that are copied into it.
-  private func sources(of group: Int) -> [OpID] {
+  private mutating func sources(of group: Int) -> [OpID] {
+    met.removeAll()
     var found: [OpID] = []
-    var seen: Set<OpID> = []
     var stack = groups[group].ops
     while let op = stack.popLast() {
       for operand in function.operands(of: op) {
-        guard let definition = function.definingOp(of: operand), seen.insert(definition).inserted
+        guard let definition = function.definingOp(of: operand), met.insert(definition)
         else { continue }
         let isCopied = isCopied[definition] && !readsMemory(op)
         if isCopied { stack.append(definition) } else { found.append(definition) }
       }
     }
     return found
+  }
+}
+
+/// The ops that a search has met; emptied in no time, for searches that see few of many.
+struct MetOps: Sendable {
+  private var search: Table<OpID, Int>
+  private var current = 1
+
+  /// An empty set of the ops of a function.
+  init(of function: Function) { search = Table(repeating: 0, count: function.ops.count) }
+
+  mutating func removeAll() { current += 1 }
+
+  /// Adds an op; false if it is there already.
+  mutating func insert(_ op: OpID) -> Bool {
+    if search[op] == current { return false }
+    search[op] = current
+    return true
   }
 }

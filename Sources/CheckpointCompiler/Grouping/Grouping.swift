@@ -96,6 +96,8 @@ struct Grouping {
   /// Whether an op is part of the backward pass.
   private(set) var isBackward: Table<OpID, Bool>
 
+  /// What the search for a cycle has met.
+  var met: MetOps
   /// Whether epilogues were found.
   private(set) var hasEpilogues = false
 
@@ -121,6 +123,7 @@ struct Grouping {
     isReturned = Set(function.returnedValues)
     isBackward = Table(repeating: false, count: function.ops.count)
     isCopied = Grouping.copiedOps(function, body)
+    met = MetOps(of: function)
     for op in body {
       var seen: Set<ValueID> = []
       for operand in function.operands(of: op) where seen.insert(operand).inserted {
@@ -233,8 +236,19 @@ struct Grouping {
     return true
   }
 
+  /// The ops of two groups, ascending.
   func merged(_ a: [OpID], _ b: [OpID]) -> [OpID] {
-    (a + b).sorted { position[$0] < position[$1] }
+    var ops: [OpID] = []
+    ops.reserveCapacity(a.count + b.count)
+    var next = b.startIndex
+    for op in a {
+      while next < b.endIndex, position[b[next]] < position[op] {
+        ops.append(b[next])
+        next += 1
+      }
+      ops.append(op)
+    }
+    return ops + b[next...]
   }
 
   /// An op that one kernel alone reads joins it, from the last op to the first.

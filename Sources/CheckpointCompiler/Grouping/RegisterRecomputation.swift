@@ -55,8 +55,8 @@ private struct RegisterRecomputation {
   /// What a stored byte is worth, in the time to read or write it once: about what storing costs, then
   /// more, for the sake of the memory.
   static let bytePrices = [1, 4, 64]
-  /// How often the cut is made anew.
-  private static let roundsMax = 16
+  /// How often the cut is made anew: less often where each takes long.
+  private var roundsMax: Int { min(16, max(4, 64_000 / function.ops.count)) }
 
   private let function: Function
   private let grouping: Grouping
@@ -107,7 +107,7 @@ private struct RegisterRecomputation {
 
   /// The groups of the function with its copies, and the ops that have some; nil without copies.
   mutating func regrouped() -> (Grouping, recomputed: [OpID])? {
-    for _ in 0..<Self.roundsMax {
+    for _ in 0..<roundsMax {
       guard let copied = copied() else { return nil }
       let grouping = Grouping(
         copied.function, joinsContractions: joinsContractions,
@@ -197,14 +197,13 @@ private struct RegisterRecomputation {
         continue
       }
       let kernel = kernel(of: op)
-      var own = map
       for operand in function.operands(of: op) {
         copy(
-          operand, isRecomputed, into: &builder, map, &copies[kernel, default: [:]], &origins)
-        own[operand] = copies[kernel]![operand] ?? map[operand]
+          operand, isRecomputed, into: &builder, &map, &copies[kernel, default: [:]], &origins)
       }
-      builder.clone(op, of: function, map: &own)
-      for result in function.results(of: op) { map[result] = own[result] }
+      withCopies(copies[kernel] ?? [:], of: function.operands(of: op), in: &map) {
+        builder.clone(op, of: function, map: &$0)
+      }
     }
     guard !origins.isEmpty else { return nil }
     builder.setGradientFunction(function.gradientFunction)
@@ -230,7 +229,7 @@ private struct RegisterRecomputation {
   /// Copies what makes a value, as far as it is recomputed; operands first, without recursion.
   private func copy(
     _ value: ValueID, _ isRecomputed: Table<OpID, Bool>, into builder: inout FunctionBuilder,
-    _ map: ValueMap, _ copies: inout [ValueID: ValueID],
+    _ map: inout ValueMap, _ copies: inout [ValueID: ValueID],
     _ origins: inout [(copy: OpID, original: OpID)]
   ) {
     var stack = [value]
@@ -252,13 +251,28 @@ private struct RegisterRecomputation {
         continue
       }
       stack.removeLast()
-      var own = map
-      for operand in function.operands(of: op) {
-        own[operand] = copies[operand] ?? map[operand]
+      let original = map[value]
+      let copy = withCopies(copies, of: function.operands(of: op), in: &map) {
+        builder.clone(op, of: function, map: &$0) { _, name in innerName(name) }
       }
-      let copy = builder.clone(op, of: function, map: &own) { _, name in innerName(name) }
-      copies[value] = own[value]
+      copies[value] = map[value]
+      map[value] = original
       if function.ops[op].opcode.isElementwise { origins.append((copy, op)) }
     }
+  }
+
+  /// Runs `body` with `operands` mapped to their copies, where they have some; without a copy of the map,
+  /// which is as large as the function.
+  @discardableResult
+  private func withCopies<Result>(
+    _ copies: [ValueID: ValueID], of operands: some Sequence<ValueID>, in map: inout ValueMap,
+    _ body: (inout ValueMap) -> Result
+  ) -> Result {
+    let replaced = operands.filter { copies[$0] != nil }
+    let originals = replaced.map { map[$0] }
+    for operand in replaced { map[operand] = copies[operand] }
+    let result = body(&map)
+    for (operand, original) in zip(replaced, originals) { map[operand] = original }
+    return result
   }
 }

@@ -46,10 +46,11 @@ extension FunctionBuilder {
     let given = map
     let needed = callee.opsReached(from: values) { given[$0] != nil }
     for op in callee.blocks[callee.body].ops where needed[op] {
-      var images = map
-      clone(op, of: callee, map: &images) { _, name in prefix + name }
+      let results = Array(callee.results(of: op))
+      let images = results.map { map[$0] }
+      clone(op, of: callee, map: &map) { _, name in prefix + name }
       // One of several results may be given.
-      for result in callee.results(of: op) where map[result] == nil { map[result] = images[result] }
+      for (result, image) in zip(results, images) where image != nil { map[result] = image }
     }
     return values.map { map[$0]! }
   }

@@ -23,6 +23,9 @@ struct PlanSearch {
   private let pins: AppliedPins
   let keepAll: SequenceFigures
   private let floor: MinimumBudget
+  /// No plan of a higher cost will be asked for: the search need not improve any. Set before the first
+  /// plan is.
+  private var costMax = Double.infinity
   private var remarks: [String] = []
   /// The search of `auto`, as far as it has come.
   private var auto: AutoPlanner?
@@ -55,10 +58,17 @@ struct PlanSearch {
       let archive = archive(upTo: budgetBytes)
       return result(archive.best(within: budgetBytes ?? .max), of: archive, within: budgetBytes)
     }
+    limitOverhead(overhead)
     let archive = archive(upTo: min(budgetBytes ?? .max, keepAll.peakBytes))
     let small = archive.smallest(costing: keepAll.cost * (1 + max(0, overhead)) + 1e-9)
     let chosen = small.flatMap { $0.peakBytes <= budgetBytes ?? .max ? $0 : nil }
     return result(chosen, of: archive, within: budgetBytes)
+  }
+
+  /// Says that only plans of at most an overhead will be asked for; what is known to cost twice of that
+  /// is not worth a search.
+  mutating func limitOverhead(_ overhead: Double) {
+    costMax = keepAll.cost * (1 + 2 * max(0, overhead)) + 1e-9
   }
 
   /// The plans of the strategy, for budgets up to `limit`; without one, the smallest and those that
@@ -99,9 +109,9 @@ struct PlanSearch {
       }
     }
     return AutoPlanner(
-      bases: bases, floorBytes: floor.bytes, effort: options.searchEffort ?? options.effort,
-      keepsOrder: options.order == .given, threadCount: options.threadCount,
-      makeGraph: pinnedGraph)
+      bases: bases, floorBytes: floor.bytes, costMax: costMax,
+      effort: options.searchEffort ?? options.effort, keepsOrder: options.order == .given,
+      threadCount: options.threadCount, makeGraph: pinnedGraph)
   }
 
   private func pinnedGraph(in order: [Int32]) -> RematGraph {

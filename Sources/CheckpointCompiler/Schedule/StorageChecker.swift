@@ -20,6 +20,8 @@ struct StorageChecker {
   private var isWhole: Table<ValueID, Bool>
   /// What the kernel at hand has erased, and the value that did it; nil for scratch.
   private var erasedBy: [ValueID: ValueID?] = [:]
+  /// The last kernel whose loops were asked.
+  private var lowered: LoweredKernel?
   /// The value that the buffer of each argument and of each result holds.
   private var argumentHolder: [ValueID?]
   private var resultHolder: [ValueID?]
@@ -78,11 +80,18 @@ struct StorageChecker {
   private func isEmpty(_ value: ValueID) -> Bool { function.type(of: value).elementCount == 0 }
 
   /// Whether a kernel has written a value over one that it reads, and reads each element in time.
-  private func isReplaced(_ value: ValueID, by kernel: Kernel) -> Bool {
+  private mutating func isReplaced(_ value: ValueID, by kernel: Kernel) -> Bool {
     guard case .some(.some(let other)) = erasedBy[value], kernel.writes.contains(other),
       plan.storage[other] == plan.storage[value]
     else { return false }
-    return function.mayOverwrite(value, with: other, in: kernel, order: order)
+    let lowered =
+      if let lowered, lowered.op == kernel.op {
+        lowered
+      } else {
+        LoweredKernel(function, kernel, order: order)
+      }
+    self.lowered = lowered
+    return lowered.mayOverwrite(value, with: other)
   }
 
   private func requireWhole(_ value: ValueID, _ action: String) throws(Diagnostic) {

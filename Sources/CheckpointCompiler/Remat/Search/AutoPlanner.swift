@@ -2,9 +2,10 @@
 //
 // Method      Plans are built by the eviction simulator under several scores, for the base orders and
 //             the rungs of a ladder of budgets between the smallest that can be reached and the peak of
-//             keeping everything. On each rung, searches over sequences start from keeping everything
-//             and from the cheapest plan so far. All plans, and the fixed families of all named
-//             strategies, go to one archive, which answers any budget.
+//             keeping everything. On each rung, searches over the weights of the scores go on from those
+//             of the rung below, and searches over sequences start from keeping everything and from the
+//             cheapest plan so far. All plans, and the fixed families of all named strategies, go to one
+//             archive, which answers any budget.
 // Invariants  What is put in the archive for a rung does not depend on the budget asked for, and a
 //             query uses all rungs up to its budget; so a larger budget never costs more. Searches of
 //             one rung run side by side, but enter the archive in a fixed order.
@@ -23,6 +24,8 @@ struct AutoPlanner {
   private let floorBytes: Int
   private let effort: SearchEffort
   private let ladder: BudgetLadder
+  /// No plan of a higher cost is asked for.
+  private let costMax: Double
   /// Whether first runs stay in the order of the problem.
   private let keepsOrder: Bool
   private let threadCount: Int
@@ -30,18 +33,21 @@ struct AutoPlanner {
   private let makeGraph: @Sendable ([Int32]) -> RematGraph
   /// The rungs from the smallest peak to where nothing needs to be recomputed, known once the smallest
   /// peak is, and how many of them are planned.
-  private var rungs: [Int] = []
+  private var rungs: [BudgetLadder.Rung] = []
   private var plannedCount = 0
+  /// The searches over weights, one for each base order and score.
+  private var evictions: [Eviction] = []
   /// What was found so far.
   private(set) var archive = PlanArchive()
 
   /// A planner over the given base orders; the first is the problem's own.
   init(
-    bases: [Base], floorBytes: Int, effort: Double, keepsOrder: Bool, threadCount: Int,
-    makeGraph: @escaping @Sendable ([Int32]) -> RematGraph
+    bases: [Base], floorBytes: Int, costMax: Double, effort: Double, keepsOrder: Bool,
+    threadCount: Int, makeGraph: @escaping @Sendable ([Int32]) -> RematGraph
   ) {
     self.bases = bases
     self.floorBytes = floorBytes
+    self.costMax = costMax
     self.effort = SearchEffort(effort, graph: bases[0].graph)
     self.keepsOrder = keepsOrder
     self.threadCount = threadCount
@@ -139,8 +145,8 @@ struct AutoPlanner {
     guard let smallest = archive.plans.first, let free = archive.smallest(costing: leastCost) else {
       return
     }
-    rungs = (1..<ladder.count).filter {
-      ladder.bytes($0) >= smallest.peakBytes && ladder.bytes($0) < free.peakBytes
+    rungs = ladder.rungs.filter {
+      $0.bytes >= smallest.peakBytes && $0.bytes < free.peakBytes
     }
   }
 
@@ -187,29 +193,101 @@ struct AutoPlanner {
 
   /// Plans every rung up to `budgetBytes` that is not planned yet.
   mutating func climb(to budgetBytes: Int) {
-    let weightSum = rungs.reduce(0.0) { $0 + ladder.weight($1) }
-    while plannedCount < rungs.count, ladder.bytes(rungs[plannedCount]) <= budgetBytes {
+    let weightSum = rungs.reduce(0.0) { $0 + $1.weight }
+    while plannedCount < rungs.count, rungs[plannedCount].bytes <= budgetBytes {
       let rung = rungs[plannedCount]
       plannedCount += 1
-      if size <= 200 || ladder.weight(rung) > 1 {
-        let best = archive.best(within: ladder.bytes(rung))
-        construct(ladder.bytes(rung), costMax: best?.cost ?? .infinity)
+      if size <= 200 || rung.weight > 1 {
+        let best = archive.best(within: rung.bytes)
+        construct(rung.bytes, costMax: best?.cost ?? .infinity)
       }
-      let share = SearchEffort.ladderShare * ladder.weight(rung) / weightSum
+      searchWeights(rung)
+      let share = SearchEffort.ladderShare * rung.weight / weightSum
       searchRung(rung, moves: effort.moves(share: share))
     }
+  }
+
+  // MARK: Weights
+
+  /// A search over weights in one of the base orders.
+  private struct Eviction: Sendable {
+    var base: Int
+    var search: EvictionSearch
+    var plan: EvictionSearch.Plan?
+  }
+
+  /// The share of a rung of the runs of the simulator: the closer to the smallest budget, the more there
+  /// is to gain. Where it is too small to be of use, only rungs of round fractions have one, a larger one.
+  private func evictionRuns(_ rung: BudgetLadder.Rung) -> Double {
+    let least = Double(rungs[0].bytes)
+    func part(_ rung: BudgetLadder.Rung) -> Double {
+      let ratio = least / Double(rung.bytes)
+      return ratio * ratio * ratio * ratio * ratio
+    }
+    let runs = effort.evictionRuns * part(rung)
+    let share = runs / rungs.reduce(0) { $0 + part($1) }
+    if share >= Self.evictionRunsMin { return share }
+    let sum = rungs.reduce(0) { $0 + ($1.weight > 1 ? part($1) : 0) }
+    return rung.weight > 1 && runs >= Self.evictionRunsMin * sum ? runs / sum : 0
+  }
+
+  private static let evictionRunsMin = 20.0
+
+  /// Improves the plans of the simulator for a rung: those of the few pairs of order and score that do
+  /// best there, each from the weights that it had on the rung below. Then the best plan of all.
+  private mutating func searchWeights(_ rung: BudgetLadder.Rung) {
+    let pairsMax = 4
+    let runs = evictionRuns(rung)
+    guard runs > 0, let known = archive.best(within: rung.bytes), known.cost > leastCost,
+      known.cost <= costMax
+    else { return }
+    if evictions.isEmpty {
+      for base in bases.indices {
+        for score in Self.scores {
+          let search = EvictionSearch(
+            bases[base].graph, score: score, seed: UInt64(evictions.count))
+          evictions.append(Eviction(base: base, search: search))
+        }
+      }
+    }
+    let before = evictions
+    evictions = concurrentMap(before.count, threadCount: threadCount) { index in
+      var eviction = before[index]
+      eviction.plan = eviction.search.plan(within: rung.bytes, costMax: 2 * known.cost)
+      return eviction
+    }
+    let order = evictions.indices.filter { evictions[$0].plan != nil }
+      .sorted { (evictions[$0].plan!.cost, $0) < (evictions[$1].plan!.cost, $1) }.prefix(pairsMax)
+    let (chosen, moves) = (order.map { evictions[$0] }, Int(2 * runs) / pairsMax)
+    let improved = concurrentMap(chosen.count, threadCount: threadCount) { index in
+      var eviction = chosen[index]
+      eviction.plan = eviction.search.improve(
+        chosen[index].plan!, within: rung.bytes, moves: moves)
+      return eviction
+    }
+    for (index, eviction) in zip(order, improved) {
+      evictions[index] = eviction
+      record(eviction.plan!.sequence, of: bases[eviction.base])
+    }
+    guard let best = archive.best(within: rung.bytes), best.cost > leastCost else { return }
+    var goal = SequenceSearch.Goal(budgetBytes: rung.bytes, keepsOrder: keepsOrder)
+    goal.startTemperature = 0.1
+    let polishing = Int(runs * effort.movesPerRun / 2)
+    search((4..<6).map { Search(start: best.sequence, moves: polishing, goal: goal, seed: $0) })
   }
 
   /// Nothing costs less than what keeping everything costs, pins considered.
   private var leastCost: Double { archive.plans.last?.cost ?? 0 }
 
   /// Improves the cheapest plan of a rung, in two rounds of two searches.
-  private mutating func searchRung(_ rung: Int, moves: Int) {
-    let goal = SequenceSearch.Goal(budgetBytes: ladder.bytes(rung), keepsOrder: keepsOrder)
+  private mutating func searchRung(_ rung: BudgetLadder.Rung, moves: Int) {
+    // Without a move, what was built is pruned.
+    guard moves > 0 || rung.weight > 1 else { return }
+    let goal = SequenceSearch.Goal(budgetBytes: rung.bytes, keepsOrder: keepsOrder)
     // A plan of many repetitions may be the wrong end to start from; the other end is none, but it
     // takes many moves from there.
-    let startsAnew = ladder.weight(rung) > 1 && moves > 100 * graph.nodeCount
-    for round in 0..<2 {
+    let startsAnew = rung.weight > 1 && moves > 100 * graph.nodeCount
+    for round in 0..<(moves > 0 ? 2 : 1) {
       guard let best = archive.best(within: goal.budgetBytes), best.cost > leastCost else { return }
       let isAnew = startsAnew && round == 0
       var hot = goal

@@ -4,8 +4,9 @@
 //             and scratch fit. A missing input is recomputed right before its use, its own missing
 //             inputs first. An evicted value makes its node *pending*: the inputs of a pending node
 //             count as needed, so that they are not dropped as dead, unless evicted in their turn.
-// Score       cost / (bytes · distance^e): distance to the next use in steps; cost of the node alone
-//             or with the missing nodes it needs. A lazy heap holds one live entry per value.
+// Score       weight · cost / (bytes · distance^e): distance to the next use in steps; cost of the node
+//             alone or with the missing nodes it needs; weight of the next use, 1 unless given. A lazy
+//             heap holds one live entry per value.
 // Invariants  Memory never exceeds the budget; `once` nodes and nodes past their deadline are never
 //             run again: their values stay while anything pending may need them.
 // Cost        O((steps + reads) log n) with the plain cost.
@@ -20,6 +21,9 @@ struct EvictionScore: Sendable {
   var countsMissingInputs: Bool
   /// Exponent of the cost; 0 ranks by bytes and distance alone.
   var costExponent: Double = 1
+  /// A factor for each use that a value may be evicted before: use `k` of `RematGraph.users`, made by
+  /// value `v`, has number `k + v`, and after the last use of each value comes its end. Empty means 1.
+  var weights: [Double] = []
 }
 
 /// One run of the base order under a budget.
@@ -335,6 +339,7 @@ struct EvictionSimulator {
     let distance = Double(max(1, Int(time) - now))
     var key = 1 / Double(graph.valueBytes[value])
     key *= score.costExponent == 1 ? nodeCost : power(nodeCost, score.costExponent)
+    if !score.weights.isEmpty { key *= score.weights[Int(cursor[value]) + value] }
     if score.distanceExponent != 0 { key /= power(distance, score.distanceExponent) }
     return EvictionHeap.Entry(
       score: key, time: time, value: Int32(value), stamp: stamp[value])
@@ -388,56 +393,5 @@ struct EvictionSimulator {
       }
     }
     return true
-  }
-}
-
-/// A binary heap of eviction candidates, lowest score first.
-struct EvictionHeap {
-  /// A candidate; stale when its stamp is not the value's latest.
-  struct Entry {
-    var score: Double
-    var time: Int32
-    var value: Int32
-    var stamp: Int32
-
-    /// Lower score first, then the later next use, then the lower value.
-    static func < (a: Entry, b: Entry) -> Bool {
-      if a.score != b.score { return a.score < b.score }
-      if a.time != b.time { return a.time > b.time }
-      return a.value < b.value
-    }
-  }
-
-  private var entries: [Entry] = []
-
-  /// The best candidate.
-  var top: Entry? { entries.first }
-
-  mutating func push(_ entry: Entry) {
-    entries.append(entry)
-    var child = entries.count - 1
-    while child > 0 {
-      let parent = (child - 1) / 2
-      if !(entry < entries[parent]) { break }
-      entries[child] = entries[parent]
-      child = parent
-    }
-    entries[child] = entry
-  }
-
-  mutating func pop() -> Entry? {
-    guard let first = entries.first, let last = entries.popLast() else { return nil }
-    if entries.isEmpty { return first }
-    var hole = 0
-    while true {
-      var child = 2 * hole + 1
-      if child >= entries.count { break }
-      if child + 1 < entries.count, entries[child + 1] < entries[child] { child += 1 }
-      if !(entries[child] < last) { break }
-      entries[hole] = entries[child]
-      hole = child
-    }
-    entries[hole] = last
-    return first
   }
 }

@@ -9,14 +9,22 @@
 struct SearchEffort: Sendable {
   /// Moves that one thread makes in the whole search.
   let moves: Double
+  /// Fewer moves than this take less time than a search needs to begin.
+  private let movesMin: Double
+  /// Runs of the eviction simulator on each thread, beside the moves.
+  let evictionRuns: Double
+  /// Moves that take as long as a run of the simulator.
+  let movesPerRun: Double
 
   /// Parts of the work: to find a good order, and the smallest peak.
   static let orderShare = 0.05
-  static let smallestShare = 0.15
-  static let ladderShare = 0.8
+  static let smallestShare = 0.3
+  static let ladderShare = 0.65
 
   /// Seconds of search on each thread at effort 1.
-  private static let secondsPerEffort = 0.025
+  private static let secondsPerEffort = 0.05
+  /// Seconds of runs of the simulator on each thread at effort 1.
+  private static let evictionSecondsPerEffort = 0.25
 
   init(_ effort: Double, graph: RematGraph) {
     let touches = Double(graph.inputValues.count + graph.valueCount)
@@ -25,26 +33,46 @@ struct SearchEffort: Sendable {
     // Small graphs are done sooner.
     moves = min(
       effort * min(Self.secondsPerEffort / secondsPerMove, 300 * nodes), 60_000 * nodes)
+    movesMin = max(20, touches / 8)
+    // The more a node reads, the further the simulator looks for what would be missing.
+    let density = touches / nodes
+    let secondsPerRun = 0.015 * density * density * density * nodes * 1e-6
+    evictionRuns = min(
+      effort * min(Self.evictionSecondsPerEffort / secondsPerRun, nodes * nodes / 8), 4000 * nodes)
+    movesPerRun = secondsPerRun / secondsPerMove
   }
 
   /// How many moves a share of the work pays for; 0 if too few to be of use.
   func moves(share: Double) -> Int {
     let count = moves * share
-    return count < 20 ? 0 : Int(min(count, 1e9))
+    return count < movesMin ? 0 : Int(min(count, 1e9))
   }
 }
 
-/// Budgets that plans are made for: fractions of the peak of keeping everything.
+/// Budgets that plans are made for: fractions of the peak of keeping everything, closer to each other
+/// where a small step is much of the budget.
 struct BudgetLadder: Sendable {
-  let topBytes: Int
-  let count: Int
+  /// One budget.
+  struct Rung: Sendable {
+    var bytes: Int
+    /// How much of the work it gets beside others.
+    var weight: Double
+  }
 
-  /// The bytes of a rung.
-  func bytes(_ rung: Int) -> Int { topBytes / count * rung + topBytes % count * rung / count }
+  /// By growing bytes.
+  let rungs: [Rung]
 
-  /// How much of the work a rung gets beside others.
-  func weight(_ rung: Int) -> Double {
-    if rung * 10 % count == 0 { return 12 }
-    return rung * 20 % count == 0 ? 6 : 1
+  /// About `count` equal steps up to `topBytes`; where they are a hundred, half of a step below a half of
+  /// it, and a quarter below a quarter.
+  init(topBytes: Int, count: Int) {
+    let parts = count < 100 ? 1 : 4
+    let fineCount = count * parts
+    rungs = (1..<fineCount).compactMap { step in
+      let stride = step * 4 < fineCount ? 1 : (step * 2 < fineCount ? 2 : 4)
+      guard parts == 1 || step % stride == 0 else { return nil }
+      return Rung(
+        bytes: topBytes / fineCount * step + topBytes % fineCount * step / fineCount,
+        weight: step * 10 % fineCount == 0 ? 12 : (step * 20 % fineCount == 0 ? 6 : 1))
+    }
   }
 }

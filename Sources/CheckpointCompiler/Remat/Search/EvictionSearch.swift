@@ -1,0 +1,91 @@
+// Improves what the eviction simulator makes: a search over how dearly it holds each value.
+//
+// Method      Every use of a value has a weight, which multiplies the score of the value until then. A
+//             move changes the weights of a few uses, and is kept if the plan that comes out costs no
+//             more than the last one kept, and a little, which sinks to nothing.
+// Why         Near the smallest budget hardly any change of a sequence of runs stays within it. The
+//             simulator keeps the budget whatever the weights are.
+// Cost        A move is one run of the simulator.
+// Source      Search in the priorities of a constructive rule: Bean, "Genetic algorithms and random
+//             keys for sequencing and optimization", ORSA Journal on Computing 6 (1994).
+
+/// The simulator in one base order under one score, and the weights that served it best so far.
+struct EvictionSearch: Sendable {
+  /// What the simulator made of some weights.
+  struct Plan {
+    var sequence: [Int32]
+    var cost: Double
+  }
+
+  private let graph: RematGraph
+  private var score: EvictionScore
+  private var random: SeededGenerator
+
+  /// A search that starts from equal weights.
+  init(_ graph: RematGraph, score: EvictionScore, seed: UInt64) {
+    self.graph = graph
+    self.score = score
+    random = SeededGenerator(seed: seed)
+  }
+
+  /// The plan of the weights as they are, or of equal ones if that is cheaper: those are taken then. Nil
+  /// if neither has a plan of at most `costMax`.
+  mutating func plan(within budgetBytes: Int, costMax: Double) -> Plan? {
+    let known = plan(score, within: budgetBytes, costMax: costMax)
+    if score.weights.isEmpty { return known }
+    var plain = score
+    plain.weights = []
+    guard let other = plan(plain, within: budgetBytes, costMax: known?.cost ?? costMax) else {
+      return known
+    }
+    score = plain
+    return other
+  }
+
+  /// The best plan that some moves lead to from `start`, the plan of the weights as they are.
+  mutating func improve(_ start: Plan, within budgetBytes: Int, moves: Int) -> Plan {
+    if score.weights.isEmpty {
+      score.weights = [Double](repeating: 1, count: graph.users.count + graph.valueCount)
+    }
+    var current = start.cost
+    var best = start
+    var bestScore = score
+    for move in 0..<moves {
+      var candidate = score
+      for _ in 0...random.index(below: 3) { change(&candidate.weights) }
+      let left = 1 - Double(move) / Double(moves)
+      let slack = Self.slack * left * left * random.unit() * random.unit()
+      guard
+        let plan = plan(candidate, within: budgetBytes, costMax: current * (1 + slack))
+      else { continue }
+      score = candidate
+      current = plan.cost
+      if plan.cost < best.cost {
+        best = plan
+        bestScore = score
+      }
+    }
+    score = bestScore
+    return best
+  }
+
+  /// The largest part of its cost by which a plan may be worse than the one before.
+  private static let slack = 0.03
+
+  private mutating func change(_ weights: inout [Double]) {
+    let place = random.index(below: weights.count)
+    let factors = [0.01, 0.25, 0.6, 4, 100]
+    let draw = random.index(below: factors.count + 1)
+    weights[place] = draw < factors.count ? min(max(weights[place] * factors[draw], 1e-9), 1e9) : 1
+  }
+
+  private func plan(_ score: EvictionScore, within budgetBytes: Int, costMax: Double) -> Plan? {
+    // What is written over a dying input is an estimate in the simulator: the search must not live on it.
+    guard
+      let sequence = EvictionSimulator.run(
+        graph, budgetBytes: budgetBytes, score: score, costMax: costMax),
+      let figures = graph.figures(of: sequence), figures.peakBytes <= budgetBytes
+    else { return nil }
+    return Plan(sequence: sequence, cost: figures.cost)
+  }
+}
