@@ -66,6 +66,8 @@ func runCommand(_ words: String...) -> CommandResult {
     #expect(failure("compile", "a", "--emit", "c,obj").contains("'obj' is none of c, lib"))
     #expect(failure("train", "a", "--data", "x").contains("NAME=FILE.npy is expected"))
     #expect(failure("train", "a", "--epochs", "-1").contains("at least 0"))
+    #expect(failure("train", "a", "--epochs", "\(Int.max)").contains("at most 1000000000"))
+    #expect(failure("compile", "a", "--threads", "\(Int.max)").contains("at most 1024"))
     #expect(failure("train", "a", "--epochs", "1e3").contains("a whole number is expected"))
     #expect(failure("train", "a", "--lr", "nan").contains("a number is expected"))
     #expect(failure("plan", "a", "--budget", "5MB").contains("a size such as"))
