@@ -255,6 +255,11 @@ struct TrainerTests {
       try TrainingState.decode(try file.encode(name: "f"), name: "f")
     }
     #expect(error?.message == "f: metadata 'ckc.step' is 'x', not a whole number")
+    file.metadata["ckc.step"] = "\(Int.max)"
+    let large = #expect(throws: Diagnostic.self) {
+      try TrainingState.decode(try file.encode(name: "f"), name: "f")
+    }
+    #expect(large?.message == "f: metadata 'ckc.step' is \(Int.max), more than any run counts")
     file.metadata = [:]
     let weights = try TrainingState.decode(try file.encode(name: "f"), name: "f")
     #expect(weights.position == nil)
