@@ -234,6 +234,6 @@ func jsonQuoted(_ text: String) -> String {
 
 /// A finite number as JSON writes it, whole numbers without a fraction.
 func jsonNumber(_ value: Double) -> String {
-  if let whole = Int(exactly: value), abs(whole) < 1 << 53 { return String(whole) }
+  if let whole = Int(exactly: value), whole.magnitude < 1 << 53 { return String(whole) }
   return value.description
 }
