@@ -188,9 +188,11 @@ struct ProgramGenerator {
     let initializers: [Initializer] = [
       .fill(0), .fill(1), .fill(0.5), .normal(0.1), .uniform(0.25),
     ]
+    // The draw comes first: what follows does not depend on whether the dtype takes it.
+    let drawn = role == .input ? nil : pick(initializers)
     let value = builder.addArgument(
       name: "\(letter)\(nameCount)", type: type, role: role,
-      initializer: role == .input ? nil : pick(initializers))
+      initializer: drawn.map { $0.problem(of: type.dtype) == nil ? $0 : .fill(1) })
     return add(
       PoolValue(
         value: value, type: type, bound: type.dtype.isFloatingPoint ? 1.5 : 10, isExact: true,

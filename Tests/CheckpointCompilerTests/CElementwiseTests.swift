@@ -286,6 +286,28 @@ struct CElementwiseTests {
     #expect(result.isSuccess, "\(String(decoding: result.standardOutput, as: UTF8.self))")
   }
 
+  /// In C++, a member may not have the name of a type that its struct mentions.
+  @Test func membersAreNoTypes() throws {
+    let names = ["float", "int32_t", "uint16_t", "size_t", "ptrdiff_t", "xor", "NULL", "x_t"]
+    let arguments = names.map { "%\($0): i32[4]" }.joined(separator: ", ")
+    let text =
+      "func @main(\(arguments), %a: f32[4], %h: f16[4]) -> i32[4] {\n"
+      + "  %c = add %size_t, %x_t\n  return %c\n}"
+    let header = try LoopSamples.compile(text, CompileOptions(lastStage: .code)).header
+    for name in names {
+      #expect(header.contains("*\(name == "x_t" ? name : name + "_");"), "\(name)")
+    }
+    let directory = try TemporaryDirectory()
+    let source = directory.file("program.cc")
+    try writeFileAtomically(Array("#include <cmath>\n\(header)".utf8), to: source)
+    let result = try Subprocess.run(
+      #require(compiler).command + ["-x", "c++", "-std=c++17", "-fsyntax-only", source],
+      joinsStreams: true)
+    let output = String(decoding: result.standardOutput, as: UTF8.self)
+    // A C compiler may come without its C++ part.
+    #expect(result.isSuccess || output.contains("cmath"), "\(output)")
+  }
+
   @Test func sixteenBitFormatsRoundAsTheInterpreter() throws {
     var uses: Set<String> = []
     var functions: [String] = []

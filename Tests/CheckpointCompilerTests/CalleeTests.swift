@@ -40,6 +40,22 @@ import Testing
     #expect(try interpret(module.entry, in: module, arguments: arguments) == results)
   }
 
+  /// The constants and operands of a function make another kernel, the names of its values do not.
+  @Test func makeTheKeyOfAKernel() throws {
+    func key(_ text: String) throws -> String {
+      let module = try moduleOf(text)
+      let function = inlined(module.entry, in: module)
+      let op = function.opsInOrder.first { function.ops[$0].opcode == .while }
+      return kernelKey(try #require(op), in: function)
+    }
+    let own = try key(Self.text)
+    #expect(try key(Self.text.replacing("%unread", with: "%other")) == own)
+    for (old, new) in [
+      ("%x, 1.5", "%x, 2.5"), ("%i, 3 {direction = lt}", "%i, 3 {direction = le}"),
+      ("negate %x", "negate %y"),
+    ] { #expect(try key(Self.text.replacing(old, with: new)) != own, "\(new)") }
+  }
+
   @Test func arePrintedBeforeWhatNamesThem() throws {
     let module = try moduleOf(Self.text)
     let printed = Printer.print(inlined(module.entry, in: module))

@@ -66,6 +66,8 @@ func runCommand(_ words: String...) -> CommandResult {
     #expect(failure("compile", "a", "--emit", "c,obj").contains("'obj' is none of c, lib"))
     #expect(failure("train", "a", "--data", "x").contains("NAME=FILE.npy is expected"))
     #expect(failure("train", "a", "--epochs", "-1").contains("at least 0"))
+    #expect(failure("train", "a", "--epochs", "\(Int.max)").contains("at most 1000000000"))
+    #expect(failure("compile", "a", "--threads", "\(Int.max)").contains("at most 1024"))
     #expect(failure("train", "a", "--epochs", "1e3").contains("a whole number is expected"))
     #expect(failure("train", "a", "--lr", "nan").contains("a number is expected"))
     #expect(failure("plan", "a", "--budget", "5MB").contains("a size such as"))
@@ -83,12 +85,13 @@ func runCommand(_ words: String...) -> CommandResult {
   @Test func readsSizes() {
     for (text, expected) in [
       ("0", 0), ("12345", 12345), ("7B", 7), ("512KiB", 524_288), ("64MiB", 67_108_864),
-      ("2GiB", 2_147_483_648), ("1.5KiB", 1536), ("2G", 2_147_483_648),
+      ("2GiB", 2_147_483_648), ("1.5KiB", 1536), ("100.3KiB", 102_707), ("0.001953125KiB", 2),
+      ("2G", 2_147_483_648),
       ("9223372036854775807", Int.max),
     ] { #expect(ByteSize.parse(text) == expected, "\(text)") }
     for text in [
-      "", "KiB", "5MB", "-1", "1.5", "1e3", "0x10", "9223372036854775808", "9007199254740992GiB",
-      "8388608TiB", "1..5KiB", ".5KiB", "5.KiB", "5 KiB", "٣",
+      "", "KiB", "5MB", "-1", "1.5", "100.3", "1.0B", "1e3", "0x10", "9223372036854775808",
+      "9007199254740992GiB", "8388608TiB", "1..5KiB", ".5KiB", "5.KiB", "5 KiB", "٣",
     ] { #expect(ByteSize.parse(text) == nil, "\(text)") }
   }
 

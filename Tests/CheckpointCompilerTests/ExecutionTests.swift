@@ -255,9 +255,54 @@ struct TrainerTests {
       try TrainingState.decode(try file.encode(name: "f"), name: "f")
     }
     #expect(error?.message == "f: metadata 'ckc.step' is 'x', not a whole number")
+    file.metadata["ckc.step"] = "\(Int.max)"
+    let large = #expect(throws: Diagnostic.self) {
+      try TrainingState.decode(try file.encode(name: "f"), name: "f")
+    }
+    #expect(large?.message == "f: metadata 'ckc.step' is \(Int.max), more than any run counts")
     file.metadata = [:]
     let weights = try TrainingState.decode(try file.encode(name: "f"), name: "f")
     #expect(weights.position == nil)
+  }
+}
+
+/// A step that fails.
+private final class FailingStep: ExecutableStep {
+  typealias Trouble = Never
+  let function: Function
+  let interface: StepInterface
+  let arenaBytes = 0
+
+  init(_ function: Function) {
+    self.function = function
+    interface = StepInterface(function)
+  }
+
+  func run() -> Int32 { 7 }
+  func argument(_ index: Int) -> Tensor { Tensor(zeros: function.argumentType(index)) }
+  func setArgument(_ index: Int, to tensor: Tensor) {}
+  func fillArgument(_ index: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void) {
+    withUnsafeTemporaryAllocation(
+      byteCount: function.argumentType(index).sizeBytes, alignment: 64, body)
+  }
+  func result(_ index: Int) -> Tensor { Tensor(zeros: function.resultTypes[index]) }
+}
+
+@Suite struct EvaluatorTests {
+  /// What a step that failed has left in its results is no loss.
+  @Test func aStepThatFailsIsNotEvaluated() throws {
+    let function = try moduleOf(
+      "func @main(%x: f32[2]) -> (%y: f32) {\n  %y = reduce %x {kind = add, dims = [0]}\n"
+        + "  return %y\n}"
+    ).entry
+    let data = try DataSet(
+      [(name: "x", source: "x.npy", tensor: Tensor(zeros: TensorType(.f32, [4])))], for: function,
+      option: "--eval")
+    let step = FailingStep(function)
+    let error = #expect(throws: Diagnostic.self) {
+      try Evaluator(step, data: data).run(parametersOf: step, seed: 0)
+    }
+    #expect(error?.message == "the step of @main returned 7")
   }
 }
 

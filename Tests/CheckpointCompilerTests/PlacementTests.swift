@@ -80,6 +80,13 @@ import Testing
     }
   }
 
+  @Test func lifetimesAreBounded() {
+    for (lower, upper) in [(Int.min, 0), (0, Int.max)] {
+      let buffer = PlacementProblem.Buffer(name: "a", lower: lower, upper: upper, sizeBytes: 1)
+      #expect(throws: Diagnostic.self) { try PlacementProblem(buffers: [buffer]) }
+    }
+  }
+
   @Test func csvRoundTrip() throws {
     let text = "id,lower,upper,size\nx,0,3,10\ny,2,5,4\n"
     let problem = try PlacementProblem(csv: Array(text.utf8))

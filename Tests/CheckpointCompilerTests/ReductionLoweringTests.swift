@@ -143,6 +143,29 @@ import Testing
     #expect(try !Self.kernel(Self.texts[4]).contains("scratch"))
   }
 
+  /// The more random tensors, the shorter the blocks that their words are made for.
+  @Test(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence), arguments: [5, 9])
+  func manyRandomTensorsShareAKernel(count: Int) throws {
+    let drops = (0..<count).map { "  %d\($0) = dropout %x, %key {rate = 0.5}\n" }.joined()
+    let sums = (1..<count).map {
+      "  %s\($0) = add %\($0 == 1 ? "d0" : "s\($0 - 1)"), %d\($0)\n"
+    }.joined()
+    let text =
+      "func @main(%x: f32[20000], %key: ui32[2]) -> (%y: f32[20000]) {\n"
+      + "\(drops)\(sums)  return %s\(count - 1)\n}"
+    let compilation = try Self.compiled(text)
+    #expect(compilation.program!.calls.count == 1)
+    // 1024 words of all at most, in a power of two for each.
+    #expect(try !Self.kernel(text).contains("< 256; i"))
+    let step = try CompiledStep(compilation, driver: TestToolchain.driver!)
+    let arguments = randomArguments(for: compilation.step!.function, seed: 3)
+    for (index, tensor) in arguments.enumerated() { step.setArgument(index, to: tensor) }
+    step.setThreads(2)
+    #expect(step.run() == 0)
+    let expected = try interpret(compilation.simplified!, arguments: arguments)
+    #expect(step.resultValues == expected)
+  }
+
   /// No kernel has more than 4 KiB of local arrays.
   @Test func localArraysAreSmall() throws {
     // As many sums of one value as there may be, of which each is read in a second pass.

@@ -44,6 +44,17 @@ import Testing
     (#"{"budget":3}"#, "no \"nodes\"", 0),
     (#"{"nodes":[]} x"#, "after the end", 13),
     (#"{"nodes":[{"cost":1,"outputs":[1],"invalidates":[0]}]}"#, "invalidates node 0", 10),
+    (#"{"nodes":[{"cost":+1,"outputs":[1]}]}"#, "expected a number", 18),
+    (#"{"nodes":[{"cost":01,"outputs":[1]}]}"#, "does not start with 0", 19),
+    (#"{"nodes":[{"cost":1.,"outputs":[1]}]}"#, "a digit after '.'", 20),
+    (#"{"nodes":[{"cost":1,"outputs":[1],"outputs":[2]}]}"#, "'outputs' is given twice", 34),
+    (#"{"nodes":[],"nodes":[]}"#, "'nodes' is given twice", 12),
+    (#"{"nodes":[],"x":[1}}"#, "expected ',' or ']'", 18),
+    (#"{"nodes":[],"x":{"a":1]}"#, "expected ',' or '}'", 22),
+    (#"{"nodes":[],"x":{1:2}}"#, "expected a string", 17),
+    (#"{"nodes":[],"x":[1,]}"#, "expected a value", 19),
+    (#"{"nodes":[],"x":[1 2]}"#, "expected ',' or ']'", 19),
+    (#"{"nodes":[],"x":[[]"#, "expected ',' or ']'", 19),
   ])
   func refuses(text: String, message: String, offset: Int) throws {
     let thrown = #expect(throws: Diagnostic.self) { try RematProblem(json: Array(text.utf8)) }

@@ -161,6 +161,42 @@ private func conditional(
     #expect(found.contains("test.ir:3:8: error: expected the name of an op, but there is '='"))
   }
 
+  private static func literal(_ value: String, _ type: String) -> String {
+    "func @f(%x: f32) -> f32 {\n  %y = constant \(value) : \(type)\n  return %x\n}"
+  }
+
+  private static func start(_ dtype: String, _ initializer: String) -> String {
+    "func @f(param %x: \(dtype)[2] = \(initializer)) -> \(dtype)[2] {\n  return %x\n}"
+  }
+
+  /// Layers, each of which calls the next with a list of twice as many elements.
+  private static func doubling(_ list: String) -> String {
+    let layers = (0..<40).map {
+      "func @l\($0)<N>(%x: f32[N]; a) {\n  %y = l\($0 + 1) %x {a = \(list)}\n  return %y\n}\n"
+    }
+    return layers.joined() + "func @l40<N>(%x: f32[N]; a) {\n  return %x\n}\n"
+      + "func @f(%x: f32[4]) -> f32[4] {\n  %y = l0 %x {a = [1]}\n  return %y\n}"
+  }
+
+  /// Numbers at the ends of a dtype, and infinities that are written as such.
+  @Test func theLargestNumbersAreLiterals() throws {
+    for (value, dtype) in [
+      ("3.4028235e+38", "f32"), ("65504.0", "f16"), ("65519", "f16"), ("3.3895314e+38", "bf16"),
+      ("1.7976931348623157e+308", "f64"), ("-inf", "f16"), ("inf", "f32"),
+    ] { #expect(errors(Self.literal(value, dtype)).isEmpty, "\(value)") }
+  }
+
+  /// Lists of nothing are data where there are many of them.
+  @Test func manyEmptyListsAreShort() throws {
+    for (shape, written) in [("2,0", "[[], []]"), ("0,9", "[]"), ("8,8,8,0", "hex \"\"")] {
+      let type = "f32[\(shape)]"
+      let text = "func @f() -> \(type) {\n  %c = constant hex \"\" : \(type)\n  return %c\n}"
+      let printed = Printer.print(try moduleOf(text).entry)
+      #expect(printed.contains("constant \(written) :"))
+      #expect(Printer.print(try moduleOf(printed).entry) == printed)
+    }
+  }
+
   @Test(arguments: [
     (
       "func @f(%x: f32) -> f32 {\n  %y = g %x\n  return %y\n}\nfunc @g(%x: f32) -> f32 {\n"
@@ -174,6 +210,19 @@ private func conditional(
       "f32[3] needs a list of 3 at depth 0, not a list of 2"
     ),
     ("func @f(%x: f32) -> f32 {\n  return %x", "expected '}', but the file ends"),
+    (literal("1e39", "f32"), "test.ir:2:8: error: 1e+39 is out of range of f32"),
+    (literal("[1.0, -70000]", "f16[2]"), "-70000 is out of range of f16"),
+    (literal("1e400", "f64"), "test.ir:2:17: error: '1e400' is out of range of f64"),
+    ("func @f(%x: f32) -> f32 {\n  %y = add %x, 1e39\n  return %y\n}", "1e+39 is out of range"),
+    (start("ui8", "fill(-1)"), "test.ir:1:15: error: no element of ui8 is -1.0"),
+    (start("i32", "fill(0.5)"), "no element of i32 is 0.5"),
+    (start("f32", "fill(1e300)"), "no element of f32 is 1e+300"),
+    (start("i1", "fill(2)"), "no element of i1 is 2.0"),
+    (start("i1", "normal(1)"), "random initial values are of a floating-point dtype, not i1"),
+    (start("f16", "uniform(70000)"), "initial values within 70000.0 do not fit f16"),
+    (start("f32", "fil(1)"), "an initial value is zeros, ones, fill(number)"),
+    (doubling("a + a"), "a list made of lists has more than 65536 elements"),
+    (doubling("[a, a]"), "a list made of lists has more than 65536 elements"),
     (
       conditional("%y = if 1", "yield %x", "yield %x"),
       "the condition of 'if' is true or false, not an integer"

@@ -58,6 +58,24 @@ public struct GradientContext: Sendable {
   }
 }
 
+/// Ops that may not be: distances that add up in a gradient are longer than those it comes from.
+extension GradientContext {
+  /// Whether operands of these types and attributes make an op; where not, the gradient is refused.
+  mutating func allows(
+    _ opcode: Opcode, _ operands: [TensorType], _ attributes: Attributes
+  ) -> Bool {
+    let signature = OpSignature(
+      opcode: opcode, operandTypes: operands, attributes: attributes)
+    do {
+      _ = try signature.checkedResultTypes()
+      return true
+    } catch {
+      refusal = "no gradient can be made: \(error.message)"
+      return false
+    }
+  }
+}
+
 /// Ops of several results.
 extension GradientContext {
   /// Appends any op and returns its results.

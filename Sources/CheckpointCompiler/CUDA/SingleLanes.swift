@@ -2,27 +2,6 @@
 //
 // A block of lanes becomes one iteration, its rows one element, and the lane 0.
 
-extension Index {
-  /// The index with a variable in place of another.
-  fileprivate func replacing(_ variable: Int, with other: Int) -> Index {
-    guard mentions(variable) else { return self }
-    var sum = Index(constant)
-    for term in terms {
-      switch term.atom {
-      case .variable(variable): sum = sum + Index(.variable(other), times: term.factor)
-      case .quotient(let inner, let divisor):
-        let atom = Index.Atom.quotient(inner.replacing(variable, with: other), divisor)
-        sum = sum + Index(atom, times: term.factor)
-      case .remainder(let inner, let divisor):
-        let atom = Index.Atom.remainder(inner.replacing(variable, with: other), divisor)
-        sum = sum + Index(atom, times: term.factor)
-      case .variable, .local: sum = sum + Index(term.atom, times: term.factor)
-      }
-    }
-    return sum
-  }
-}
-
 /// A block whose lanes have become one.
 private struct SingleLane {
   /// The variable of the block, that of the element, and that of the lane.
@@ -31,7 +10,7 @@ private struct SingleLane {
   var lane: Int
 
   func callAsFunction(_ index: Index) -> Index {
-    index.replacing(variable, with: block).dropping(lane)
+    index.replacing(variable, with: .variable(block)).dropping(lane)
   }
 
   func callAsFunction(_ condition: Condition) -> Condition {

@@ -400,8 +400,9 @@ func commentText(_ text: String) -> String {
   text.replacing("*/", with: "* /").replacing("/*", with: "/ *")
 }
 
-/// A name as a member of a struct: an identifier that is no word of C or C++, and no macro of their
-/// headers, which are in capitals or start with an underscore.
+/// A name as a member of a struct: an identifier that is no word of C or C++, no type of the struct,
+/// whose meaning a member of that name changes in C++, and no macro of their headers, which are in
+/// capitals or start with an underscore.
 private func cMemberName(_ name: String) -> String {
   let identifier = cIdentifier(name)
   let isCapital = identifier.utf8.allSatisfy { $0 < UInt8(ascii: "a") || $0 == UInt8(ascii: "_") }
@@ -421,4 +422,7 @@ private let cReservedWords: Set<String> = [
   "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
   "linux", "unix", "i386", "typeof", "typeof_unqual", "concept", "requires", "consteval",
   "constinit", "co_await", "co_return", "co_yield", "char8_t", "errno",
+  "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t",
+  "size_t", "ptrdiff_t", "intptr_t", "uintptr_t", "intmax_t", "uintmax_t", "max_align_t",
+  "nullptr_t",
 ]

@@ -112,12 +112,13 @@ struct ElementReductionLowering {
             .store(buffer: resultBuffers[$0], place, tensors[$0].dtype, rows[$0])
           })
       ]
-    let work = (kept + reduced).reduce(1) { $0 * $1.extent }
+    let work = (kept + reduced).reduce(1.0) { $0 * Double($1.extent) }
     let blocks: [Statement] =
       column.map {
         [.blocks(variable: block, width: width, extent: $0.extent, .serial, body)]
       } ?? body
     return CheckpointCompiler.nest(
-      column == nil ? kept : kept.dropLast(), onThreads: work >= LoopLowering.parallelWork, blocks)
+      column == nil ? kept : kept.dropLast(), onThreads: work >= Double(LoopLowering.parallelWork),
+      blocks)
   }
 }

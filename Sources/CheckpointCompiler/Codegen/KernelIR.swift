@@ -1,6 +1,7 @@
 // Kernels as loops over buffers: what both C and CUDA are printed from.
 //
-// Body        Either loops, or a contraction with its own blocking (`Contraction`).
+// Body        Loops, or one of the kernels with a blocking of their own: contractions, sorts and
+//             attention; for CUDA, loops spread over threads (`GridKernel`).
 // Loops       Statements over scalars. A scalar is a value of one element in the compute type of its
 //             dtype; a row is a small local array, one element per lane of the innermost loop.
 // Order       A loop says whether its iterations are independent; reductions run in the order that

@@ -215,8 +215,7 @@ struct LoopLowering {
     let inner = storeOutputs()
     body.append(
       .lanes(
-        variable: loop.variable, lane: lane, block: block, most: LoopLowering.randomBlock,
-        total: loop.extent, inner))
+        variable: loop.variable, lane: lane, block: block, most: most, total: loop.extent, inner))
     let outer = Array(loops.dropLast())
     let blocks: Statement = .blocks(
       variable: block, width: most, extent: loop.extent,

@@ -35,7 +35,7 @@ extension LoopLowering {
     }
   }
 
-  /// The loops of one pass along rows: with `lanes`, the innermost loop runs in lanes.
+  /// The stores of the results of the whole domain that a pass writes.
   mutating func storeFull(_ pass: Int) -> [Statement] {
     var stores: [Statement] = []
     for output in fullOutputs(inPass: pass) {

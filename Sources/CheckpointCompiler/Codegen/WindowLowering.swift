@@ -81,7 +81,9 @@ struct WindowLowering {
   }
 
   private var isWorthThreads: Bool {
-    window.window.reduce(windows.elementCount, *) >= LoopLowering.parallelWork
+    // Not in integers: a scan of many elements has as many windows as taps.
+    window.window.reduce(Double(windows.elementCount)) { $0 * Double($1) }
+      >= Double(LoopLowering.parallelWork)
   }
 
   private func loops(_ axes: [Int]) -> [LoopDimension] {

@@ -145,9 +145,10 @@ public final class CompiledStep {
     unsafeBitCast(setThreadCount, to: Setter.self)(Int32(clamping: max(1, count)))
   }
 
-  /// Runs one step.
+  /// Runs one step: writes the results, and the new values of parameters and state over the old ones.
   ///
-  /// - Returns: What the step returns; 0 is success.
+  /// - Returns: 0. The emitted step returns another number where it is called with an arena that is
+  ///   missing or not aligned, before it writes anything; the arena of this class is neither.
   @discardableResult
   public func run() -> Int32 {
     if isProfiled {
@@ -168,7 +169,7 @@ public final class CompiledStep {
 
   // MARK: Values
 
-  /// The value of the argument at an index.
+  /// A copy of the value of the argument at an index: O(bytes).
   public func argument(_ index: Int) -> Tensor {
     Tensor(function.argumentType(index), bytes: Array(arguments[index].bytes))
   }
@@ -190,13 +191,16 @@ public final class CompiledStep {
     try body(arguments[index].bytes)
   }
 
-  /// The value of the result at an index; of an update, the present value of what it updates.
+  /// A copy of the value of the result at an index: O(bytes). Of an update, it is the present value of
+  /// what it updates.
   public func result(_ index: Int) -> Tensor {
     if let argument = function.results[index].updatedArgument { return self.argument(argument) }
     return Tensor(resultTypes[index], bytes: Array(results[index]!.bytes))
   }
 
-  /// The number that a scalar result holds.
+  /// The number that a scalar result holds, `i64` and `ui64` rounded to a double.
+  ///
+  /// - Precondition: The result has an element; of several, it is the first.
   public func scalarResult(_ index: Int) -> Double { result(index).floats[0] }
 
   /// The values of all inputs, parameters and state, in the order of the arguments.

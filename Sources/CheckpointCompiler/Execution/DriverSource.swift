@@ -128,14 +128,15 @@ struct DriverBuffer {
     case .f32: kind = "RANDOM_F32"
     case .f64: kind = "RANDOM_F64"
     case .bf16: kind = "RANDOM_BF16"
-    case .f16, .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: kind = "CONSTANT"
+    case .f16: kind = "RANDOM_F16"
+    case .i64, .i32, .i16, .i8, .ui64, .ui32, .ui16, .ui8, .i1: kind = "CONSTANT"
     }
     row = "{\(type.sizeBytes), \(kind), \(type.dtype.byteCount), {0}}"
   }
 
   /// What a row is.
   static let declaration = """
-    enum contents { CONSTANT, RANDOM_F32, RANDOM_F64, RANDOM_BF16 };
+    enum contents { CONSTANT, RANDOM_F32, RANDOM_F64, RANDOM_BF16, RANDOM_F16 };
 
     typedef struct {
       size_t bytes;
@@ -174,14 +175,19 @@ struct DriverBuffer {
         const float f32 = b->kind == CONSTANT ? 0.0f : small_number();
         const double f64 = (double)f32;
         uint32_t bits;
-        uint16_t bf16;
+        uint16_t bf16, f16;
         memcpy(&bits, &f32, sizeof bits);
         bf16 = (uint16_t)(bits >> 16);
+        /* Sign, exponent and ten bits of the fraction; 0 below 2^-14, where f16 has fewer. */
+        f16 = (uint16_t)(bits >> 16 & 0x8000u);
+        if ((bits >> 23 & 0xFFu) >= 113u)
+          f16 = (uint16_t)(f16 | ((bits & 0x7FFFFFFFu) - (112u << 23)) >> 13);
         switch (b->kind) {
           case CONSTANT: memcpy(memory + at, b->element, b->element_bytes); break;
           case RANDOM_F32: memcpy(memory + at, &f32, sizeof f32); break;
           case RANDOM_F64: memcpy(memory + at, &f64, sizeof f64); break;
           case RANDOM_BF16: memcpy(memory + at, &bf16, sizeof bf16); break;
+          case RANDOM_F16: memcpy(memory + at, &f16, sizeof f16); break;
         }
       }
       return memory;

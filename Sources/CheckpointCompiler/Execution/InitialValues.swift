@@ -32,7 +32,8 @@ public struct InitialValues: Sendable {
       argument.initializer ?? InitialValues.usual(type, role: argument.role))
   }
 
-  /// A tensor that follows an initializer.
+  /// A tensor that follows an initializer; numbers are rounded to nearest, but towards zero by integer
+  /// dtypes, which saturate.
   public func value(_ type: TensorType, name: String, _ initializer: Initializer) -> Tensor {
     var generator = generator(name: name)
     switch initializer {

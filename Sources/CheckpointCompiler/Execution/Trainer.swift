@@ -94,7 +94,7 @@ package final class Evaluator {
   /// The mean of every scalar result over all whole batches, in the order of the results.
   ///
   /// - Throws: A diagnostic where a parameter or state of the function is none of the trained step's,
-  ///   or has another type there; what the steps throw.
+  ///   or has another type there, or a step fails; what the steps throw.
   package func run(
     parametersOf trained: any ExecutableStep, seed: UInt64
   ) throws -> [(name: String, mean: Double)] {
@@ -125,7 +125,10 @@ package final class Evaluator {
     var sums = Array(repeating: 0.0, count: scalars.count)
     for batch in 0..<data.batches {
       try data.copy(batch: batch, of: order, into: step)
-      try step.run()
+      let status = try step.run()
+      guard status == 0 else {
+        throw Diagnostic("the step of @\(function.name) returned \(status)")
+      }
       for (place, result) in scalars.enumerated() {
         sums[place] += try step.scalar(ofResult: result)
       }

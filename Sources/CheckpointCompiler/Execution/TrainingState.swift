@@ -35,6 +35,8 @@ package struct TrainingState: Sendable {
   }
 
   private static let keys = ["seed", "step", "epoch", "batch", "samples"]
+  /// What no run has counted to; the seed counts nothing.
+  private static let countMax = 1 << 53
 
   /// The bytes of a safetensors file; the position is in its metadata.
   package func encode(name: String) throws(Diagnostic) -> [UInt8] {
@@ -61,6 +63,9 @@ package struct TrainingState: Sendable {
       let text = file.metadata["ckc.\(key)"] ?? ""
       guard let number = Int(text), number >= 0 else {
         throw Diagnostic("\(name): metadata 'ckc.\(key)' is '\(text)', not a whole number")
+      }
+      guard key == "seed" || number < countMax else {
+        throw Diagnostic("\(name): metadata 'ckc.\(key)' is \(text), more than any run counts")
       }
       numbers.append(number)
     }

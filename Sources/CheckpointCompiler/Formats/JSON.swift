@@ -340,33 +340,11 @@ private struct JSONParser {
 
   mutating func parseNumber() throws(Diagnostic) -> JSONValue {
     let start = offset
-    var isInteger = true
-    func isDigit(_ byte: UInt8?) -> Bool {
-      byte.map { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") } ?? false
-    }
-    if peek == UInt8(ascii: "-") { offset += 1 }
-    guard isDigit(peek) else { throw error("expected a digit in a JSON number") }
-    if peek == UInt8(ascii: "0") {
-      offset += 1
-      guard !isDigit(peek) else { throw error("a JSON number does not start with 0") }
-    } else {
-      while isDigit(peek) { offset += 1 }
-    }
-    if peek == UInt8(ascii: ".") {
-      isInteger = false
-      offset += 1
-      guard isDigit(peek) else { throw error("expected a digit after '.' in a JSON number") }
-      while isDigit(peek) { offset += 1 }
-    }
-    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
-      isInteger = false
-      offset += 1
-      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
-      guard isDigit(peek) else { throw error("expected a digit in a JSON number's exponent") }
-      while isDigit(peek) { offset += 1 }
-    }
+    let number = JSONNumberSyntax(bytes, from: start)
+    offset = number.end
+    if let problem = number.problem { throw error(problem) }
     let text = String(decoding: bytes[start..<offset], as: UTF8.self)
-    if isInteger, let value = Int(text) { return .integer(value) }
+    if number.isInteger, let value = Int(text) { return .integer(value) }
     guard let value = Double(text), value.isFinite else {
       throw error("JSON number \(text) is out of range", at: start)
     }
@@ -439,5 +417,56 @@ private struct JSONParser {
       offset += 1
     }
     return code
+  }
+}
+
+/// The form of a number: a minus sign perhaps, an integer without leading zeros, perhaps a fraction
+/// and an exponent.
+struct JSONNumberSyntax {
+  /// Where the number ends, or what is no part of it stands.
+  private(set) var end: Int
+  /// Whether it has neither fraction nor exponent.
+  private(set) var isInteger = true
+  /// What is wrong there; nil in a number.
+  private(set) var problem: String?
+
+  /// The number that starts at an offset.
+  init(_ bytes: [UInt8], from start: Int) {
+    end = start
+    func byte(_ offset: Int) -> UInt8 { offset < bytes.count ? bytes[offset] : 0 }
+    func isDigit(_ offset: Int) -> Bool {
+      byte(offset) >= UInt8(ascii: "0") && byte(offset) <= UInt8(ascii: "9")
+    }
+    if byte(end) == UInt8(ascii: "-") { end += 1 }
+    guard isDigit(end) else {
+      problem = "expected a digit in a JSON number"
+      return
+    }
+    let isZero = byte(end) == UInt8(ascii: "0")
+    end += 1
+    if isZero, isDigit(end) {
+      problem = "a JSON number does not start with 0"
+      return
+    }
+    while isDigit(end) { end += 1 }
+    if byte(end) == UInt8(ascii: ".") {
+      isInteger = false
+      end += 1
+      guard isDigit(end) else {
+        problem = "expected a digit after '.' in a JSON number"
+        return
+      }
+      while isDigit(end) { end += 1 }
+    }
+    if byte(end) | 32 == UInt8(ascii: "e") {
+      isInteger = false
+      end += 1
+      if byte(end) == UInt8(ascii: "+") || byte(end) == UInt8(ascii: "-") { end += 1 }
+      guard isDigit(end) else {
+        problem = "expected a digit in a JSON number's exponent"
+        return
+      }
+      while isDigit(end) { end += 1 }
+    }
   }
 }

@@ -99,6 +99,25 @@ public enum Initializer: Hashable, Sendable {
   case normal(Double)
   /// Uniform between minus and plus this bound.
   case uniform(Double)
+
+  /// Why elements of a dtype cannot start so; nil where they can.
+  package func problem(of dtype: DType) -> String? {
+    func fits(_ number: Double) -> Bool {
+      let element = dtype.decode(dtype.encode(number)[...])
+      return dtype.isFloatingPoint ? element.isFinite : element == number
+    }
+    switch self {
+    case .fill(let number):
+      return fits(number) ? nil : "no element of \(dtype.name) is \(number)"
+    case .normal(let most), .uniform(let most):
+      guard dtype.isFloatingPoint else {
+        return "random initial values are of a floating-point dtype, not \(dtype.name)"
+      }
+      // No number that is drawn is 16 deviations away.
+      let reach = if case .normal = self { 16 * most } else { most }
+      return fits(reach) ? nil : "initial values within \(most) do not fit \(dtype.name)"
+    }
+  }
 }
 
 /// An argument of a function.

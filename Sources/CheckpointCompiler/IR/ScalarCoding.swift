@@ -84,13 +84,6 @@ private func saturating<T: FixedWidthInteger>(_ number: Double) -> T {
   return T(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min : .max)
 }
 
-/// The upper half of a binary32, rounded to nearest, ties to even; NaN stays NaN.
-func bf16Bits(_ value: Float) -> UInt16 {
-  let bits = value.bitPattern
-  if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
-  return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
-}
-
 /// The nearest binary16, ties to even.
 func f16Bits(_ value: Double) -> UInt16 {
   let sign: UInt16 = value.sign == .minus ? 0x8000 : 0

@@ -5,8 +5,9 @@
 public struct Target: Hashable, Sendable {
   /// Its name.
   public var name: String
-  /// The most threads that the emitted code uses; scratch is sized for them.
-  public var threadsMax: Int
+  /// The most threads that the emitted code uses, 1 to `threadsLimit`, to which others are clamped;
+  /// scratch is sized for them.
+  public var threadsMax: Int { didSet { threadsMax = Target.clampedThreads(threadsMax) } }
   /// The vector registers that loops are shaped for, in bytes.
   public var vectorBytes: Int
   /// Peak floating-point operations per nanosecond, over all threads.
@@ -20,6 +21,11 @@ public struct Target: Hashable, Sendable {
   /// What is decided about the schedules of contractions; C alone has any.
   public var schedule = ScheduleRules()
 
+  /// The most threads that a target may have.
+  public static let threadsLimit = 1024
+
+  private static func clampedThreads(_ count: Int) -> Int { min(max(1, count), threadsLimit) }
+
   /// Whether CUDA is emitted.
   public var isCUDA: Bool { gpu != nil }
 
@@ -29,7 +35,7 @@ public struct Target: Hashable, Sendable {
     kernelOverheadNs: Double, gpu: GPU? = nil
   ) {
     self.name = name
-    self.threadsMax = max(1, threadsMax)
+    self.threadsMax = Target.clampedThreads(threadsMax)
     self.vectorBytes = vectorBytes
     self.flopsPerNs = flopsPerNs
     self.bytesPerNs = bytesPerNs
@@ -39,7 +45,7 @@ public struct Target: Hashable, Sendable {
 
   /// A processor with 256-bit vectors, two multiply-adds of them a cycle at 3 GHz.
   public static func cpu(threadsMax: Int = 8) -> Target {
-    let threads = max(1, threadsMax)
+    let threads = clampedThreads(threadsMax)
     return Target(
       name: "c", threadsMax: threads, vectorBytes: 32,
       flopsPerNs: 96 * Double(threads), bytesPerNs: min(40, 20 * Double(threads)),

@@ -46,8 +46,11 @@ final class OffsetSearch {
   private let end: UnsafeMutablePointer<Int32>
   private let lowest: UnsafeMutablePointer<Int32>
   private let bound: UnsafeMutablePointer<Int32>
-  /// 0 unplaced, 1 passed over, 2 placed.
+  /// `isUnplaced`, `isPassedOver` or `isPlaced`.
   private let state: UnsafeMutablePointer<Int32>
+  private static let isUnplaced: Int32 = 0
+  private static let isPassedOver: Int32 = 1
+  private static let isPlaced: Int32 = 2
   private let rank: UnsafeMutablePointer<Int32>
   private let neighborStart: UnsafeMutablePointer<Int32>
   // Per section.
@@ -201,7 +204,7 @@ final class OffsetSearch {
         for buffer in 0..<count {
           rank[buffer] = ranks[buffer]
           lowest[buffer] = 0
-          state[buffer] = 0
+          state[buffer] = Self.isUnplaced
         }
         for section in 0..<sectionCount { unplaced[section] = 0 }
         for buffer in 0..<count {
@@ -227,7 +230,7 @@ final class OffsetSearch {
     var index = low
     while index < high {
       let buffer = Int(members[index])
-      if state[buffer] == 0 {
+      if state[buffer] == Self.isUnplaced {
         bound[buffer] = lowest[buffer]
         if lowest[buffer] < level { level = lowest[buffer] }
       } else {
@@ -241,14 +244,14 @@ final class OffsetSearch {
       index = low
       while index < high {
         let buffer = Int(members[index])
-        if state[buffer] == 1 { bound[buffer] = level }
+        if state[buffer] == Self.isPassedOver { bound[buffer] = level }
         index += 1
       }
       index = low
       while index < high {
         let buffer = Int(members[index])
         index += 1
-        if state[buffer] == 0 { continue }
+        if state[buffer] == Self.isUnplaced { continue }
         let top = lowest[buffer] + size[buffer]
         var raised = Int32.max
         var isRaised = false
@@ -258,7 +261,7 @@ final class OffsetSearch {
         while place < placeEnd {
           let other = Int(neighbors[place])
           place += 1
-          if state[other] == 2 { continue }
+          if state[other] == Self.isPlaced { continue }
           let from = bound[other]
           if from < top {
             isRaised = true
@@ -323,7 +326,7 @@ final class OffsetSearch {
       var index = low
       while index < high {
         let buffer = Int(members[index])
-        if state[buffer] == 0,
+        if state[buffer] == Self.isUnplaced,
           chosen < 0 || lowest[buffer] < lowest[chosen]
             || lowest[buffer] == lowest[chosen] && rank[buffer] < rank[chosen]
         {
@@ -427,18 +430,18 @@ final class OffsetSearch {
     while index < high {
       let other = Int(members[index])
       index += 1
-      if state[other] == 0, self.lowest[other] == lowest, size[other] == size[buffer],
+      if state[other] == Self.isUnplaced, self.lowest[other] == lowest, size[other] == size[buffer],
         first[other] == first[buffer], end[other] == end[buffer]
       {
         push(other)
-        state[other] = 1
+        state[other] = Self.isPassedOver
       }
     }
   }
 
   private func place(_ buffer: Int) {
     push(buffer)
-    state[buffer] = 2
+    state[buffer] = Self.isPlaced
     let top = lowest[buffer] + size[buffer]
     var place = Int(neighborStart[buffer])
     let placeEnd = Int(neighborStart[buffer + 1])
@@ -446,10 +449,10 @@ final class OffsetSearch {
     while place < placeEnd {
       let other = Int(neighbors[place])
       place += 1
-      if state[other] == 2 || lowest[other] >= top { continue }
+      if state[other] == Self.isPlaced || lowest[other] >= top { continue }
       push(other)
       lowest[other] = top
-      state[other] = 0
+      state[other] = Self.isUnplaced
     }
     var section = Int(first[buffer])
     let last = Int(end[buffer])
@@ -463,7 +466,7 @@ final class OffsetSearch {
     while trailCount > mark {
       trailCount -= 3
       let buffer = Int(trail[trailCount])
-      if state[buffer] == 2 {
+      if state[buffer] == Self.isPlaced {
         var section = Int(first[buffer])
         let last = Int(end[buffer])
         while section < last {

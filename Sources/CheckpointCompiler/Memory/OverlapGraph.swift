@@ -49,8 +49,6 @@ struct OverlapGraph {
 
   /// The number of buffers.
   var count: Int { sizes.count }
-  /// The number of overlapping pairs.
-  var pairCount: Int { list.count / 2 }
   /// The neighbours of a buffer.
   func neighbors(of buffer: Int) -> ArraySlice<Int32> {
     list[Int(start[buffer])..<Int(start[buffer + 1])]

@@ -9,7 +9,8 @@
 public struct PackOptions: Sendable {
   /// Stop at the first plan whose arena is at most this; nil asks for the smallest.
   public var capacityBytes: Int?
-  /// Amount of search; 1 is the default, 0 gives the best greedy plan.
+  /// Amount of search, a few tenths of a second for 1, which is the default; 0 gives the best greedy
+  /// plan, and more than 10 million count as so many.
   public var effort: Double
 
   /// A search of the default effort for the smallest arena, unless told otherwise.
@@ -54,6 +55,11 @@ public struct PackResult: Sendable {
 /// Places the buffers of `problem`.
 ///
 /// Equal input gives equal output.
+///
+/// - Complexity: O(*n* log *n* + *p*) for *n* buffers, *p* pairs of which are alive at once, for each
+///   greedy order; then as many steps of search as `effort` says, or fewer where an arena is proved to
+///   be the smallest. Beyond 4 million pairs O(*n* log *n* + *n*·*k*), *k* buffers alive at once, without
+///   search.
 public func pack(_ problem: PlacementProblem, options: PackOptions = PackOptions()) -> PackResult {
   var bound = problem.maxLiveBytes
   var goal = max(bound, options.capacityBytes ?? 0)

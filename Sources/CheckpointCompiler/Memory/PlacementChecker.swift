@@ -14,7 +14,10 @@ public struct PlacementChecker: Sendable {
   /// A checker of plans for `problem`.
   public init(_ problem: PlacementProblem) { self.problem = problem }
 
+  /// Checks a plan.
+  ///
   /// - Throws: The first rule that the plan breaks.
+  /// - Complexity: O(*n* log *n* + *n*·*k*) for *n* buffers, *k* of them alive at once.
   public func check(_ plan: MemoryPlan) throws(Diagnostic) {
     let buffers = problem.buffers
     guard plan.offsets.count == buffers.count else {

@@ -46,6 +46,10 @@ public struct PlacementProblem: Sendable, Equatable {
       if buffer.sizeBytes < 0 {
         throw Diagnostic("\(place): its size is negative: \(buffer.sizeBytes)")
       }
+      if max(buffer.lower.magnitude, buffer.upper.magnitude) >= 1 << 62 {
+        throw Diagnostic(
+          "\(place): its life from \(buffer.lower) to \(buffer.upper) exceeds 2^62 steps")
+      }
       if buffer.upper <= buffer.lower {
         throw Diagnostic(
           "\(place): its life ends at \(buffer.upper), not after its start \(buffer.lower)")

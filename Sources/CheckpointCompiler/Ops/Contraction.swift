@@ -112,6 +112,8 @@ extension OpDefinition {
       "The feature groups divide the features of `x` and the output features of `w`; each has as "
         + "many features as `w` has input features.",
       "The batch groups divide the batch of `x` and the output features of `w`.",
+      "Along no spatial dimension are `x` or `w`, with padding, dilation and stride, longer than a "
+        + "dimension of `x` might be in 1 TiB, and there are at most 2^56 products.",
     ],
     typeRule: { op throws(OpError) in
       let (x, w) = (op[0], op[1])
@@ -139,6 +141,13 @@ extension OpDefinition {
       try op.require(
         5, x.shape[dims.inputBatch] % batches == 0 && outputs % batches == 0,
         "batch_groups = \(batches) do not divide \(x.shape[dims.inputBatch]) and \(outputs)")
+      let spans = (0..<n).map { axis in
+        windowSpan(
+          x.shape[dims.inputSpatial[axis]], window: w.shape[dims.kernelSpatial[axis]],
+          stride: window.strides[axis], low: window.low[axis], high: window.high[axis],
+          baseDilation: window.lhsDilation[axis], windowDilation: window.rhsDilation[axis])
+      }
+      try op.requireSpans(6, spans, along: dims.inputSpatial, of: x)
       var shape = Array(repeating: 0, count: dims.rank)
       shape[dims.outputBatch] = x.shape[dims.inputBatch] / batches
       shape[dims.outputFeature] = outputs
@@ -148,7 +157,14 @@ extension OpDefinition {
           stride: window.strides[axis], low: window.low[axis], high: window.high[axis],
           baseDilation: window.lhsDilation[axis], windowDilation: window.rhsDilation[axis])
       }
-      return TensorType(dtype, shape)
+      let result = TensorType(dtype, shape)
+      if result.isRepresentable {
+        let products = (dims.kernelSpatial + [dims.kernelInput]).reduce(
+          Double(result.elementCount)
+        ) { $0 * Double(w.shape[$1]) }
+        try op.require(6, products <= 0x1p56, "'convolution' of \(x) and \(w) makes \(result)")
+      }
+      return result
     },
     flops: { op, result in
       let dims = ConvolutionDimensions(op.attributes)

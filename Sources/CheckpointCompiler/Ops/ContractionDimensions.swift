@@ -196,6 +196,17 @@ public struct ConvolutionWindow: Hashable, Sendable {
   }
 }
 
+/// The number of elements along one dimension from which to which a window reaches at most, padding
+/// and what padding cuts off included; not below any distance.
+func windowSpan(
+  _ extent: Int, window: Int, stride: Int, low: Int, high: Int, baseDilation: Int,
+  windowDilation: Int
+) -> Int {
+  let base = saturatingExtent(1, plus: max(extent, 1), times: baseDilation)
+  let reach = saturatingExtent(1, plus: max(window, 1), times: windowDilation)
+  return max(spannedExtent(low, base, high), reach, stride)
+}
+
 /// The number of windows that fit along one dimension; 0 where none does.
 func windowedExtent(
   _ extent: Int, window: Int, stride: Int, low: Int, high: Int, baseDilation: Int,

@@ -100,7 +100,7 @@ private func dilatedExtents(
 
 /// `dx`: the convolution of `dy`, spread by the strides, with the flipped kernel whose features have
 /// changed places.
-private func gradientOfInput(_ g: inout GradientContext) -> ValueID {
+private func gradientOfInput(_ g: inout GradientContext) -> ValueID? {
   let dims = ConvolutionDimensions(g.attributes)
   let forward = ConvolutionWindow(g.attributes, spatialRank: dims.rank - 2)
   let extents = dilatedExtents(g, dims, forward)
@@ -122,14 +122,14 @@ private func gradientOfInput(_ g: inout GradientContext) -> ValueID {
   swap(&backward.inputFeature, &backward.outputFeature)
   swap(&backward.inputSpatial, &backward.outputSpatial)
   swap(&backward.kernelInput, &backward.kernelOutput)
-  let dx = g.product(.convolution, g.dy, kernel, window.attributes(backward))
+  guard let dx = g.convolution(g.dy, kernel, window.attributes(backward)) else { return nil }
   guard forward.batchGroups > 1 else { return dx }
   return moveGroups(&g, dx, groups, from: dims.inputFeature, to: dims.inputBatch)
 }
 
 /// `dw`: the convolution of the input with `dy` as the kernel, batch and features having changed
 /// places; groups of features become groups of the batch and the other way round.
-private func gradientOfKernel(_ g: inout GradientContext) -> ValueID {
+private func gradientOfKernel(_ g: inout GradientContext) -> ValueID? {
   let dims = ConvolutionDimensions(g.attributes)
   let forward = ConvolutionWindow(g.attributes, spatialRank: dims.rank - 2)
   let extents = dilatedExtents(g, dims, forward)
@@ -149,7 +149,7 @@ private func gradientOfKernel(_ g: inout GradientContext) -> ValueID {
   backward.kernelSpatial = dims.outputSpatial
   (backward.outputBatch, backward.outputFeature) = (dims.kernelInput, dims.kernelOutput)
   backward.outputSpatial = dims.kernelSpatial
-  let dw = g.product(.convolution, g[0], g.dy, window.attributes(backward))
+  guard let dw = g.convolution(g[0], g.dy, window.attributes(backward)) else { return nil }
   let reversed = dims.kernelSpatial.indices.filter { forward.reversal[$0] == 1 }
     .map { dims.kernelSpatial[$0] }
   return reversed.isEmpty ? dw : g.emit(.reverse, [dw], [.dims: .ints(reversed)])
@@ -179,6 +179,16 @@ private func moveGroups(
 }
 
 extension GradientContext {
+  /// A convolution in the dtype of the gradient; nil, and a refusal, where its window is too long.
+  fileprivate mutating func convolution(
+    _ a: ValueID, _ b: ValueID, _ attributes: Attributes
+  ) -> ValueID? {
+    let dtype = type(of: dy).dtype
+    let operands = [type(of: a).with(dtype), type(of: b).with(dtype)]
+    guard allows(.convolution, operands, attributes) else { return nil }
+    return product(.convolution, a, b, attributes)
+  }
+
   /// A contraction in the dtype of the gradient; the other operand may have a narrower one.
   fileprivate mutating func product(
     _ opcode: Opcode, _ a: ValueID, _ b: ValueID, _ attributes: Attributes

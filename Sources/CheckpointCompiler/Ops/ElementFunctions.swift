@@ -89,6 +89,7 @@ extension OpDefinition {
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
       "`function` takes two scalars of the dtype of each tensor, the first ones before the second "
         + "ones, and gives one of each.",
+      windowSpans,
     ],
     resultsRule: { op throws(OpError) in
       try op.requireInitialValues(1)
@@ -97,6 +98,7 @@ extension OpDefinition {
       try op.require(
         2, window.isValid(rank: op[0].rank), "a window list does not fit \(op[0])")
       try op.requireCombiner(3, of: count)
+      try op.requireSpans(4, window)
       let shape = window.resultShape(op[0].shape)
       return op.operandTypes.prefix(count).map { $0.with(shape: shape) }
     },
@@ -170,11 +172,13 @@ extension OpDefinition {
       "Lists have an entry for every dimension; window and strides are at least 1.",
       "`source` has the dtype of `x` and an element for every window; `init` is a scalar of it.",
       "`select` takes two scalars of the dtype and gives an `i1`, `scatter` gives one of the dtype.",
+      windowSpans,
     ],
     typeRule: { op throws(OpError) in
       let window = PoolingWindow(op.attributes, rank: op[0].rank)
       try op.require(
         1, window.isValid(rank: op[0].rank), "a window list does not fit \(op[0])")
+      try op.requireSpans(4, window)
       let dtype = op[0].dtype
       let source = op[0].with(shape: window.resultShape(op[0].shape))
       try op.require(

@@ -13,6 +13,27 @@ func saturatingExtent(_ a: Int, plus b: Int, times c: Int) -> Int {
   return overflow || overflow2 ? TensorType.sizeBytesMax + 1 : sum
 }
 
+/// The number of elements that distances and paddings add up to, whatever their signs.
+func spannedExtent(_ distances: Int...) -> Int {
+  distances.reduce(0) { saturatingExtent($0, plus: Int(clamping: $1.magnitude), times: 1) }
+}
+
+extension OpSignature {
+  /// Throws constraint `number` unless a type that long along a dimension, one at a time, could be:
+  /// places that are computed from such distances then fit an integer.
+  func requireSpans(
+    _ number: Int, _ spans: [Int], along dims: [Int], of type: TensorType
+  ) throws(OpError) {
+    for (dim, span) in zip(dims, spans) {
+      var spanned = type
+      spanned.shape[dim] = max(span, type.shape[dim])
+      try require(
+        number, spanned.isRepresentable,
+        "'\(opcode.name)' spans \(span) elements along dimension \(dim) of \(type)")
+    }
+  }
+}
+
 extension OpDefinition {
   static let broadcastInDim = OpDefinition(
     name: "broadcast_in_dim",
@@ -81,6 +102,7 @@ extension OpDefinition {
     constraints: [
       "`start`, `limit` and `strides` have an entry for every dimension of `x`.",
       "0 <= start <= limit <= extent, and strides are at least 1.",
+      "No stride is longer than a dimension of `x` might be in 1 TiB.",
     ],
     typeRule: { op throws(OpError) in
       let rank = op[0].rank
@@ -101,6 +123,7 @@ extension OpDefinition {
         let length = limit[axis] - start[axis]
         shape.append(length == 0 ? 0 : (length - 1) / strides[axis] + 1)
       }
+      try op.requireSpans(3, strides, along: Array(0..<rank), of: op[0])
       return op[0].with(shape: shape)
     }, gradient: .rule(gradientOfSlice))
 
@@ -117,6 +140,8 @@ extension OpDefinition {
       "`value` is a scalar of the dtype of `x`.",
       "`low`, `high` and `interior` have an entry for every dimension of `x`.",
       "`interior` is not negative.",
+      "What is put before, between and after the elements, and what is cut off, is together no longer "
+        + "than a dimension of `x` might be in 1 TiB.",
     ],
     typeRule: { op throws(OpError) in
       let rank = op[0].rank
@@ -136,6 +161,9 @@ extension OpDefinition {
         let padded = saturatingExtent(
           saturatingExtent(inner, plus: low[axis], times: 1), plus: high[axis], times: 1)
         shape.append(padded)
+        let gap = saturatingExtent(1, plus: interior[axis], times: 1)
+        try op.requireSpans(
+          4, [max(gap, spannedExtent(low[axis], inner, high[axis]))], along: [axis], of: op[0])
       }
       return op[0].with(shape: shape)
     }, gradient: .rule(gradientOfPad))

@@ -3,7 +3,7 @@
 @Sendable func gradientOfReduceWindow(_ g: inout GradientContext) -> [ValueID?] {
   let kind = g.attributes.symbol(.kind) ?? "none"
   switch kind {
-  case "add": return [gradientOfWindowSum(&g)]
+  case "add": return gradientOfWindowSum(&g)
   case "max", "min":
     let x = g.type(of: g[0])
     let window = PoolingWindow(g.attributes, rank: x.rank)
@@ -23,7 +23,7 @@
 
 /// Every element gets the sum of `dy` over the windows that it lies in: again a sum over windows, of
 /// `dy` spread by the strides. Windows that tile the input only repeat `dy`.
-private func gradientOfWindowSum(_ g: inout GradientContext) -> ValueID {
+private func gradientOfWindowSum(_ g: inout GradientContext) -> [ValueID?] {
   let x = g.type(of: g[0]).shape
   let y = g.type(of: g.y).shape
   let window = PoolingWindow(g.attributes, rank: x.count)
@@ -43,7 +43,7 @@ private func gradientOfWindowSum(_ g: inout GradientContext) -> ValueID {
       if window.window[axis] > 1 { shape.append(window.window[axis]) }
     }
     let repeated = g.broadcast(g.dy, to: shape, dims: dims)
-    return g.reshape(repeated, to: x)
+    return [g.reshape(repeated, to: x)]
   }
   func dilated(_ extent: Int, _ dilation: Int) -> Int {
     extent == 0 ? 0 : (extent - 1) * dilation + 1
@@ -58,12 +58,12 @@ private func gradientOfWindowSum(_ g: inout GradientContext) -> ValueID {
       dilated(x[axis], window.baseDilation[axis]) + reach - 1
         - dilated(y[axis], window.strides[axis]) - before)
   }
-  if y.contains(0) { return g.zero(like: g[0]) }
-  return g.emit(
-    .reduceWindow, [g.dy],
-    [
-      .kind: .symbol("add"), .window: .ints(window.window), .strides: .ints(window.baseDilation),
-      .low: .ints(low), .high: .ints(high), .baseDilation: .ints(window.strides),
-      .windowDilation: .ints(window.windowDilation),
-    ])
+  if y.contains(0) { return [g.zero(like: g[0])] }
+  let attributes: Attributes = [
+    .kind: .symbol("add"), .window: .ints(window.window), .strides: .ints(window.baseDilation),
+    .low: .ints(low), .high: .ints(high), .baseDilation: .ints(window.strides),
+    .windowDilation: .ints(window.windowDilation),
+  ]
+  guard g.allows(.reduceWindow, [g.type(of: g.dy)], attributes) else { return [] }
+  return [g.emit(.reduceWindow, [g.dy], attributes)]
 }

@@ -55,6 +55,18 @@ public struct PoolingWindow: Hashable, Sendable {
       && (window + strides + baseDilation + windowDilation).allSatisfy { $0 >= 1 }
   }
 
+  /// The most elements of a window.
+  static let elementsMax = 1 << 40
+
+  /// How far the window reaches along every dimension, at most.
+  func spans(_ shape: [Int]) -> [Int] {
+    shape.indices.map { axis in
+      windowSpan(
+        shape[axis], window: window[axis], stride: strides[axis], low: low[axis],
+        high: high[axis], baseDilation: baseDilation[axis], windowDilation: windowDilation[axis])
+    }
+  }
+
   /// The number of windows along every dimension.
   func resultShape(_ shape: [Int]) -> [Int] {
     shape.indices.map { axis in
@@ -65,7 +77,24 @@ public struct PoolingWindow: Hashable, Sendable {
   }
 }
 
+extension OpSignature {
+  /// Throws constraint `number` unless places under the window fit an integer.
+  func requireSpans(_ number: Int, _ window: PoolingWindow) throws(OpError) {
+    try requireSpans(
+      number, window.spans(self[0].shape), along: Array(self[0].shape.indices), of: self[0])
+    let elements = window.window.reduce(1) { saturatingExtent(0, plus: $0, times: $1) }
+    try require(
+      number, elements <= PoolingWindow.elementsMax,
+      "the window \(window.window) of '\(opcode.name)' has more than 2^40 elements")
+  }
+}
+
 extension OpDefinition {
+  /// The constraint that `requireSpans` checks.
+  static let windowSpans =
+    "The window has at most 2^40 elements, and with its dilation, its stride, and padding is no "
+    + "longer than a dimension of `x` might be in 1 TiB."
+
   /// How a window slides; the attributes of `PoolingWindow`.
   static let windowAttributes = [
     AttributeSpec(.window, .ints), AttributeSpec(.strides, .ints, .fill(1)),
@@ -86,12 +115,14 @@ extension OpDefinition {
     constraints: [
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
       "`and`, `or` and `xor` take integers and `i1`; the others take all dtypes.",
+      windowSpans,
     ],
     typeRule: { op throws(OpError) in
       let window = PoolingWindow(op.attributes, rank: op[0].rank)
       try op.require(
         1, window.isValid(rank: op[0].rank), "a window list does not fit \(op[0])")
       try op.requireCombiner(2, op[0].dtype)
+      try op.requireSpans(3, window)
       return op[0].with(shape: window.resultShape(op[0].shape))
     },
     flops: { op, result in
@@ -111,11 +142,13 @@ extension OpDefinition {
     constraints: [
       "Lists have an entry for every dimension; window, strides and dilations are at least 1.",
       "`source` has the dtype of `x` and an element for every window.",
+      windowSpans,
     ],
     typeRule: { op throws(OpError) in
       let window = PoolingWindow(op.attributes, rank: op[0].rank)
       try op.require(
         1, window.isValid(rank: op[0].rank), "a window list does not fit \(op[0])")
+      try op.requireSpans(3, window)
       let source = op[0].with(shape: window.resultShape(op[0].shape))
       try op.require(2, op[1] == source, "the source is \(op[1]); the windows make \(source)")
       return op[0]

@@ -106,42 +106,54 @@ extension Function {
 /// A name for the work of a kernel: equal for kernels that do the same, whatever their values are
 /// called. It is the key of measured costs.
 ///
-/// - Complexity: O(ops of the kernel).
+/// - Complexity: O(ops of the kernel and of the functions that it reaches).
 func kernelKey(_ op: OpID, in function: Function) -> String {
   var hash: UInt64 = 0xcbf2_9ce4_8422_2325
   func mix(_ text: String) {
     // FNV-1a, so that keys are the same on every run and machine.
     for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
   }
-  var places: [ValueID: Int] = [:]
-  var opNames: [String] = []
-  for inner in function.opsOfKernel(op) {
-    let op = function.ops[inner]
-    if !op.opcode.isTerminator { opNames.append(op.opcode.name) }
-    mix(op.opcode.name)
+  /// What an op does; values are told apart by the order in which they occur.
+  func mix(
+    _ op: OpID, of function: Function, _ places: inout [ValueID: Int], callees: [Function] = []
+  ) {
+    mix(function.ops[op].opcode.name)
     for operand in function.operands(of: op) {
       let place = places[operand, default: places.count]
       places[operand] = place
       mix("%\(place):\(function.type(of: operand))")
     }
-    for entry in op.attributes.entries {
+    for entry in function.ops[op].attributes.entries {
       switch entry.value {
+      // What a function is called tells nothing about it.
       case .function, .functions: continue
       case .int, .number, .ints, .symbol, .constant, .string: break
       }
       mix("\(entry.name.rawValue)=\(entry.value)")
     }
-    // What a function is called tells nothing about it.
-    for callee in functionsReached(from: op.attributes.functionNames, function.callee) {
-      for inner in callee.opsInOrder {
-        mix(callee.ops[inner].opcode.name)
-        for value in callee.results(of: inner) { mix("\(callee.type(of: value))") }
+    for callee in callees {
+      var inner: [ValueID: Int] = [:]
+      for argument in callee.arguments { inner[argument.value] = inner.count }
+      mix("(")
+      for op in callee.opsInOrder {
+        mix(op, of: callee, &inner)
+        mix(";")
       }
+      mix(")")
     }
-    for result in function.results(of: inner) {
+    for result in function.results(of: op) {
       places[result] = places.count
       mix("->\(function.type(of: result))")
     }
+  }
+  var places: [ValueID: Int] = [:]
+  var opNames: [String] = []
+  for inner in function.opsOfKernel(op) {
+    let op = function.ops[inner]
+    if !op.opcode.isTerminator { opNames.append(op.opcode.name) }
+    mix(
+      inner, of: function, &places,
+      callees: functionsReached(from: op.attributes.functionNames, function.callee))
   }
   let label = opNames.count > 4 ? opNames.prefix(3) + ["\(opNames.count - 3)_more"] : opNames[...]
   return "\(label.joined(separator: "+"))#\(String(hash, radix: 16))"

@@ -71,6 +71,28 @@ enum CompileTimeValue: Hashable, Sendable {
   }
 }
 
+extension CompileTimeValue {
+  /// The most elements of a list that is made of others: layers that each double one would soon have
+  /// more than memory holds.
+  private static let elementsMax = 1 << 16
+
+  /// The elements of a list, those of the lists in it included.
+  private var elementCount: Int {
+    guard case .list(let elements) = self else { return 0 }
+    return elements.reduce(elements.count) { $0 + $1.elementCount }
+  }
+
+  /// The list, unless it has too many elements.
+  fileprivate func bounded(at location: SourceLocation) throws(Diagnostic) -> CompileTimeValue {
+    guard elementCount <= CompileTimeValue.elementsMax else {
+      throw Diagnostic(
+        "a list made of lists has more than \(CompileTimeValue.elementsMax) elements",
+        at: location)
+    }
+    return self
+  }
+}
+
 /// Evaluates expressions against the generic parameters and attributes of a function.
 struct CompileTimeEvaluator: Sendable {
   /// What the names mean.
@@ -87,7 +109,9 @@ struct CompileTimeEvaluator: Sendable {
     case .function(let name): return .function(name.text)
     case .expansion(let name):
       throw Diagnostic("'\(name.text)...' stands only in a list", at: name.location)
-    case .list(let elements, _): return .list(try evaluate(elements: elements))
+    case .list(let elements, let location):
+      let list = CompileTimeValue.list(try evaluate(elements: elements))
+      return elements.allSatisfy(\.isWritten) ? list : try list.bounded(at: location)
     case .negate(let inner, let location):
       switch try evaluate(inner) {
       case .int(let value): return .int(0 &- value)
@@ -179,7 +203,7 @@ struct CompileTimeEvaluator: Sendable {
       return .int(result.partialValue)
     }
     if op == UInt8(ascii: "+"), case .list(let a) = left, case .list(let b) = right {
-      return .list(a + b)
+      return try CompileTimeValue.list(a + b).bounded(at: location)
     }
     guard let a = left.number, let b = right.number else {
       throw Diagnostic(

@@ -479,11 +479,7 @@ public func formatted(
   let parser = Parser(file: file, in: sources)
   guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
   var elaborator = Elaborator()
-  for (layerFile, layerText) in Prelude.files {
-    let layers = Parser(
-      file: sources.add(name: layerFile, text: Array(layerText.utf8)), in: sources)
-    elaborator.declare(layers.functions)
-  }
+  for functions in try layerLibrary(&sources).files { elaborator.declare(functions) }
   elaborator.declare(parser.functions)
   for function in parser.functions where !function.isGeneric { elaborator.elaborate(function) }
   guard elaborator.diagnostics.isEmpty else { throw DiagnosticList(elaborator.diagnostics) }

@@ -38,7 +38,7 @@ struct FunctionElaborator {
       do throws(Diagnostic) {
         let type = try evaluator.type(argument.type)
         let initializer = try argument.initializer.map { e throws(Diagnostic) in
-          try self.initializer(e, at: argument.name.location)
+          try self.initializer(e, of: type.dtype, at: argument.name.location)
         }
         try define(argument.name, .poisoned)
         let value = builder.addArgument(
@@ -432,7 +432,7 @@ struct FunctionElaborator {
   }
 
   private func initializer(
-    _ expression: SyntaxExpression, at location: SourceLocation
+    _ expression: SyntaxExpression, of dtype: DType, at location: SourceLocation
   ) throws(Diagnostic) -> Initializer {
     switch expression {
     case .name(let name) where name.text == "zeros": return .fill(0)
@@ -440,18 +440,25 @@ struct FunctionElaborator {
     case .call(let name, let arguments):
       let values = try evaluator.evaluate(elements: arguments)
       guard values.count == 1, let number = values[0].number, number.isFinite else { break }
+      let initializer: Initializer
       switch name.text {
-      case "fill": return .fill(number)
-      case "normal": return .normal(number)
-      case "uniform": return .uniform(number)
-      default: break
+      case "fill": initializer = .fill(number)
+      case "normal": initializer = .normal(number)
+      case "uniform": initializer = .uniform(number)
+      default:
+        throw Diagnostic(FunctionElaborator.initializers, at: location)
       }
+      if let problem = initializer.problem(of: dtype) {
+        throw Diagnostic(problem, at: location)
+      }
+      return initializer
     default: break
     }
-    throw Diagnostic(
-      "an initial value is zeros, ones, fill(number), normal(deviation) or uniform(bound)",
-      at: location)
+    throw Diagnostic(FunctionElaborator.initializers, at: location)
   }
+
+  private static let initializers =
+    "an initial value is zeros, ones, fill(number), normal(deviation) or uniform(bound)"
 
   // MARK: Results
 

@@ -50,14 +50,18 @@ private func appendElements(
 private func encode(
   _ value: CompileTimeValue, as dtype: DType, at location: SourceLocation
 ) throws(Diagnostic) -> [UInt8] {
+  /// The bytes, unless a number that is finite would become infinite.
+  func inRange(_ bytes: [UInt8]?, _ number: some CustomStringConvertible) throws(Diagnostic)
+    -> [UInt8]
+  {
+    if let bytes, !dtype.isFloatingPoint || dtype.decode(bytes[...]).isFinite { return bytes }
+    throw Diagnostic("\(number) is out of range of \(dtype.name)", at: location)
+  }
   switch value {
-  case .int(let integer):
-    if let bytes = dtype.encode(integer: integer) { return bytes }
-    throw Diagnostic("\(integer) is out of range of \(dtype.name)", at: location)
-  case .natural(let integer):
-    if let bytes = dtype.encode(integer: integer) { return bytes }
-    throw Diagnostic("\(integer) is out of range of \(dtype.name)", at: location)
-  case .float(let number) where dtype.isFloatingPoint: return dtype.encode(number)
+  case .int(let integer): return try inRange(dtype.encode(integer: integer), integer)
+  case .natural(let integer): return try inRange(dtype.encode(integer: integer), integer)
+  case .float(let number) where dtype.isFloatingPoint:
+    return number.isFinite ? try inRange(dtype.encode(number), number) : dtype.encode(number)
   case .word("nan") where dtype.isFloatingPoint: return dtype.encode(.nan)
   case .word("inf") where dtype.isFloatingPoint: return dtype.encode(.infinity)
   case .word("true") where dtype == .i1: return [1]
@@ -121,9 +125,11 @@ func literal(_ data: ConstantData, type: TensorType) -> String {
   }
 }
 
+/// The lists of a type without elements: `[[], []]` for `[2,0]`.
 private func emptyList(_ shape: [Int]) -> String {
-  guard let first = shape.first, first > 0 else { return "[]" }
-  let inner = emptyList(Array(shape.dropFirst()))
-  return first > 64
-    ? "hex \"\"" : "[\(Array(repeating: inner, count: first).joined(separator: ", "))]"
+  let outer = shape.prefix { $0 > 0 }
+  guard outer.reduce(1, *) <= 64 else { return "hex \"\"" }
+  return outer.reversed().reduce("[]") { inner, extent in
+    "[\(Array(repeating: inner, count: extent).joined(separator: ", "))]"
+  }
 }

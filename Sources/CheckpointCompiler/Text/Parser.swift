@@ -375,7 +375,13 @@ struct Parser {
       return .natural(value)
     case .float:
       position += 1
-      return .float(Double(spelling(start)) ?? .nan)
+      let value = Double(spelling(start)) ?? .nan
+      guard value.isFinite else {
+        diagnostics.append(
+          Diagnostic("'\(spelling(start))' is out of range of f64", at: location(start)))
+        throw Unwind()
+      }
+      return .float(value)
     case .string: return .string(string())
     case .symbol: return .function(try name(.symbol, "the name of a function"))
     case .leftBracket:

@@ -117,7 +117,8 @@ private struct ScheduleLine {
   }
 
   private func location(_ from: Int, _ count: Int) -> SourceLocation {
-    SourceLocation(file: file, offset: Int32(start + from), length: Int32(max(1, count)))
+    SourceLocation(
+      file: file, offset: Int32(clamping: start + from), length: Int32(clamping: max(1, count)))
   }
 
   /// The next word, number or sign; nil at the end.

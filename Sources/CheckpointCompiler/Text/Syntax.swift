@@ -25,6 +25,17 @@ indirect enum SyntaxExpression: Sendable {
   case negate(SyntaxExpression, SourceLocation)
   case call(SyntaxName, [SyntaxExpression])
   case index(SyntaxExpression, SyntaxExpression, SourceLocation)
+
+  /// Whether it stands there in full: its value is no larger than its text.
+  var isWritten: Bool {
+    switch self {
+    case .int, .natural, .float, .string, .elements, .function, .list: true
+    case .name, .expansion, .index: false
+    case .negate(let inner, _): inner.isWritten
+    case .binary(_, let left, let right, _): left.isWritten && right.isWritten
+    case .call(_, let arguments): arguments.allSatisfy(\.isWritten)
+    }
+  }
 }
 
 /// A tensor type that may hold variables.

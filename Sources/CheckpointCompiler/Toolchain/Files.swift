@@ -100,7 +100,11 @@ public struct OutputBatch: Sendable {
 
   /// Writes all files, creating the directories they need.
   ///
-  /// - Throws: An error with the path that failed; then nothing has changed.
+  /// Every file is written beside its place before the first takes it: what fails while they are written
+  /// leaves everything as it was. Each then takes its place at once, one after the other; where one of
+  /// these renames fails, or a device or a pipe, which come last, the files before it stay replaced.
+  ///
+  /// - Throws: An error with the path that failed.
   public func commit() throws(FileError) {
     var createdDirectories: [String] = []
     var temporaries: [(path: String, destination: String)] = []

@@ -211,9 +211,10 @@ extension ValueKind {
       guard let wrong = given.first(where: { !words.contains($0) }) else { return nil }
       return "'\(wrong)' is none of \(words.joined(separator: ", "))"
         + Suggestion.clause(for: wrong, in: words)
-    case .integer(_, let lowest):
+    case .integer(_, let range):
       guard let value = Int(text) else { return "a whole number is expected" }
-      return value < lowest ? "it is at least \(lowest)" : nil
+      if value < range.lowerBound { return "it is at least \(range.lowerBound)" }
+      return value > range.upperBound ? "it is at most \(range.upperBound)" : nil
     case .number:
       guard let value = Double(text), value.isFinite else { return "a number is expected" }
       return value < 0 ? "it is not negative" : nil

@@ -21,7 +21,8 @@ enum ByteSize {
 
   /// The number of bytes in `12345`, `512KiB` or `1.5GiB`; nil where it is none or overflows.
   ///
-  /// A fraction must come to whole bytes. Units of 1000 are refused: `MB` means two things.
+  /// A fraction of a byte is dropped where a unit has bytes, so that a budget is never exceeded; bytes
+  /// have no fraction. Units of 1000 are refused: `MB` means two things.
   static func parse(_ text: String) -> Int? {
     let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let suffix = text.dropFirst(digits.count)
@@ -35,10 +36,9 @@ enum ByteSize {
     let (scaled, overflow) = whole.multipliedReportingOverflow(by: 1 << shift)
     guard !overflow else { return nil }
     guard parts.count == 2 else { return scaled }
-    guard parts[1].count <= 15, let fraction = Double("0.\(parts[1])"),
-      let extra = Int(exactly: (fraction * Double(1 << shift)).rounded())
+    guard shift > 0, parts[1].count <= 15, let fraction = Double("0.\(parts[1])"),
+      let extra = Int(exactly: (fraction * Double(1 << shift)).rounded(.down))
     else { return nil }
-    guard shift > 0 || extra == 0 else { return nil }
     let (sum, carry) = scaled.addingReportingOverflow(extra)
     return carry ? nil : sum
   }

@@ -19,8 +19,8 @@ enum ValueKind: Sendable, Equatable {
   case choice([String])
   /// Some words of a list, with commas between them.
   case choices([String])
-  /// A whole number from a lowest value on.
-  case integer(String, atLeast: Int)
+  /// A whole number in a range.
+  case integer(String, ClosedRange<Int>)
   /// A number, at least 0.
   case number(String)
   /// A number of bytes.
@@ -170,7 +170,7 @@ extension OptionName {
       )
     case .threads:
       OptionDefinition(
-        verbs: Verb.graph, value: .integer("N", atLeast: 1),
+        verbs: Verb.graph, value: .integer("N", 1...Target.threadsLimit),
         help: "threads that the step runs on; the results do not depend on it")
     case .target:
       OptionDefinition(
@@ -255,7 +255,7 @@ extension OptionName {
         help: "held-out data of an input, evaluated after each epoch", isRepeated: true)
     case .epochs:
       OptionDefinition(
-        verbs: [.train], value: .integer("N", atLeast: 0),
+        verbs: [.train], value: .integer("N", 0...OptionName.epochsMax),
         help: "passes over the data; 1 unless given")
     case .resume:
       OptionDefinition(
@@ -263,7 +263,7 @@ extension OptionName {
         help: "continue from a file that train saved")
     case .seed:
       OptionDefinition(
-        verbs: [.run, .train, .check], value: .integer("N", atLeast: 0),
+        verbs: [.run, .train, .check], value: .integer("N", 0...Int.max),
         help: "seed of initial weights, shuffling and random ops; 0 unless given")
     case .cc:
       OptionDefinition(
@@ -308,6 +308,9 @@ extension OptionName {
         verbs: Verb.allCases, value: .flag, help: "explain the verb", short: "h")
     }
   }
+
+  /// The most epochs: their batches are counted.
+  static let epochsMax = 1_000_000_000
 
   /// The strategies of the planner, the default first.
   static let strategies =

@@ -52,18 +52,42 @@ struct JSONScanner {
   }
 
   /// Reads an object, handing each key to `member`, which must consume the value.
+  ///
+  /// - Throws: An error where a key is given twice, or what `member` throws.
   mutating func object(
     _ member: (inout JSONScanner, String) throws(Diagnostic) -> Void
   ) throws(Diagnostic) {
     try expect("{", "an object")
     if accept("}") { return }
+    var keys = Keys()
     repeat {
       _ = peek()
+      let start = position
       let key = try string()
+      guard keys.insert(key) else { throw failure("the key '\(key)' is given twice", at: start) }
       try expect(":", "':' after a key")
       try member(&self, key)
     } while accept(",")
     try expect("}", "',' or '}'")
+  }
+
+  /// The keys of an object. A few are compared one by one: hashing them would take longer than reading
+  /// a node.
+  private struct Keys {
+    private var few: [String] = []
+    private var many: Set<String> = []
+
+    init() { few.reserveCapacity(8) }
+
+    /// Whether a key is new.
+    mutating func insert(_ key: String) -> Bool {
+      if few.contains(key) { return false }
+      guard few.count == 16 else {
+        few.append(key)
+        return true
+      }
+      return many.insert(key).inserted
+    }
   }
 
   /// Reads an array, calling `element` at each element, which must consume it.
@@ -79,11 +103,17 @@ struct JSONScanner {
   /// Reads a string with its escapes.
   mutating func string() throws(Diagnostic) -> String {
     try expect("\"", "a string")
+    let start = position - 1
     var out: [UInt8] = []
     while position < bytes.count {
       let byte = bytes[position]
       position += 1
-      if byte == UInt8(ascii: "\"") { return String(decoding: out, as: UTF8.self) }
+      if byte == UInt8(ascii: "\"") {
+        guard let text = String(validating: out, as: UTF8.self) else {
+          throw failure("a string is not UTF-8", at: start)
+        }
+        return text
+      }
       if byte < 32 { throw failure("a string holds a control character", at: position - 1) }
       if byte == UInt8(ascii: "\\") { try escape(into: &out) } else { out.append(byte) }
     }
@@ -131,26 +161,25 @@ struct JSONScanner {
     return UInt32(digits, radix: 16)
   }
 
-  private mutating func numberText() throws(Diagnostic) -> (text: Substring.UTF8View, start: Int) {
-    _ = peek()
-    let start = position
-    while position < bytes.count {
-      let byte = bytes[position]
-      let isPart =
-        (byte >= 48 && byte <= 57) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+")
-        || byte == UInt8(ascii: ".") || byte | 32 == UInt8(ascii: "e")
-      if !isPart { break }
-      position += 1
+  private mutating func numberText(
+    _ what: String = "a number"
+  ) throws(Diagnostic) -> (text: Substring, start: Int) {
+    let byte = peek()
+    guard byte >= 48 && byte <= 57 || byte == UInt8(ascii: "-") else {
+      throw failure("expected \(what)")
     }
-    if position == start { throw failure("expected a number", at: start) }
-    return (Substring(String(decoding: bytes[start..<position], as: UTF8.self)).utf8, start)
+    let start = position
+    let number = JSONNumberSyntax(bytes, from: start)
+    if let problem = number.problem { throw failure(problem, at: number.end) }
+    position = number.end
+    return (Substring(decoding: bytes[start..<position], as: UTF8.self), start)
   }
 
   /// Reads a number.
   mutating func number() throws(Diagnostic) -> Double {
     let (text, start) = try numberText()
-    guard let value = Double(Substring(text)), value.isFinite else {
-      throw failure("'\(Substring(text))' is not a number", at: start)
+    guard let value = Double(text), value.isFinite else {
+      throw failure("'\(text)' is not a number", at: start)
     }
     return value
   }
@@ -158,9 +187,9 @@ struct JSONScanner {
   /// Reads a number that is a whole 64-bit number.
   mutating func integer() throws(Diagnostic) -> Int {
     let (text, start) = try numberText()
-    if let value = Int(Substring(text)) { return value }
-    guard let value = Double(Substring(text)), let whole = Int(exactly: value) else {
-      throw failure("'\(Substring(text))' is not a whole number", at: start)
+    if let value = Int(text) { return value }
+    guard let value = Double(text), let whole = Int(exactly: value) else {
+      throw failure("'\(text)' is not a whole number", at: start)
     }
     return whole
   }
@@ -188,26 +217,43 @@ struct JSONScanner {
 
   /// Consumes any value. Nesting needs no stack frames.
   mutating func skipValue() throws(Diagnostic) {
-    var depth = 0
+    // What closes the objects and arrays that are open.
+    var closings: [Unicode.Scalar] = []
+    func key(_ scanner: inout JSONScanner) throws(Diagnostic) {
+      _ = try scanner.string()
+      try scanner.expect(":", "':' after a key")
+    }
     repeat {
-      switch peek() {
-      case UInt8(ascii: "{"), UInt8(ascii: "["):
-        depth += 1
-        position += 1
-      case UInt8(ascii: "}"), UInt8(ascii: "]"):
-        guard depth > 0 else { throw failure("expected a value") }
-        depth -= 1
-        position += 1
-      case UInt8(ascii: ","), UInt8(ascii: ":"):
-        guard depth > 0 else { throw failure("expected a value") }
-        position += 1
-      case UInt8(ascii: "\""): _ = try string()
-      case UInt8(ascii: "t"), UInt8(ascii: "f"): _ = try boolean()
-      case UInt8(ascii: "n"):
-        if !acceptNull() { throw failure("expected a value") }
-      default: _ = try numberText()
+      if accept("{") {
+        if !accept("}") {
+          closings.append("}")
+          try key(&self)
+          continue
+        }
+      } else if accept("[") {
+        if !accept("]") {
+          closings.append("]")
+          continue
+        }
+      } else {
+        try skipScalar()
       }
-    } while depth > 0
+      while let closing = closings.last, !accept(",") {
+        try expect(closing, "',' or '\(closing)'")
+        closings.removeLast()
+      }
+      if closings.last == "}" { try key(&self) }
+    } while !closings.isEmpty
+  }
+
+  private mutating func skipScalar() throws(Diagnostic) {
+    switch peek() {
+    case UInt8(ascii: "\""): _ = try string()
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): _ = try boolean()
+    case UInt8(ascii: "n"):
+      if !acceptNull() { throw failure("expected a value") }
+    default: _ = try numberText("a value")
+    }
   }
 
   /// Fails unless only white space is left.
@@ -234,6 +280,6 @@ func jsonQuoted(_ text: String) -> String {
 
 /// A finite number as JSON writes it, whole numbers without a fraction.
 func jsonNumber(_ value: Double) -> String {
-  if let whole = Int(exactly: value), abs(whole) < 1 << 53 { return String(whole) }
+  if let whole = Int(exactly: value), whole.magnitude < 1 << 53 { return String(whole) }
   return value.description
 }
