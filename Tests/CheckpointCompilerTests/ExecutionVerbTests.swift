@@ -187,6 +187,46 @@ struct ExecutionFailureTests {
     #expect(blocked.status == .input && blocked.error.contains("a file is in the way"))
   }
 
+  @Test(arguments: ["run", "train", "check", "profile"])
+  func memoryThatIsNotThereEndsTheCommand(verb: String) throws {
+    let work = try Workplace()
+    // Half a tebibyte each: the argument of one, the arena of the other.
+    try work.write(
+      """
+      func @main(%x: f32[137438953472], param %w: f32[137438953472]) -> (loss %loss: f32) {
+        %h = multiply %x, %w
+        %loss = reduce %h {kind = add, dims = [0]}
+        return %loss
+      }
+      """, "argument.ir")
+    try work.write(
+      """
+      func @main(%x: f32[4,2], param %w: f32[4] = ones) -> (loss %loss: f32) {
+        %wide = broadcast_in_dim %w {dims = [0]} : f32[4,34359738368]
+        %sorted = sort %wide {comparator = @less, dim = 1}
+        %loss = reduce %sorted {kind = max, dims = [0, 1]}
+        return %loss
+      }
+      func @less(%a: f32, %b: f32) -> i1 {
+        %p = compare %a, %b {direction = lt}
+        return %p
+      }
+      """, "arena.ir")
+    for graph in ["argument.ir", "arena.ir"] where verb != "train" || graph == "arena.ir" {
+      var words = [verb, work.path(graph)]
+      switch verb {
+      case "run": words += ["--save", work.path("out")]
+      case "train": words += ["--data", "x=\(work.path("x.npy"))", "-o", work.path("out")]
+      case "profile": words += ["-o", work.path("out")]
+      default: break
+      }
+      let result = runCommand(words)
+      #expect(result.status == .toolchain && result.error.contains("no memory for "))
+      #expect(result.error.hasSuffix(" bytes\n"), "\(result.error)")
+      #expect(!work.exists("out"))
+    }
+  }
+
   @Test(arguments: ["compile", "run", "train", "check", "profile"])
   func aMissingCompilerHasAStatusOfItsOwn(verb: String) throws {
     let work = try Workplace()

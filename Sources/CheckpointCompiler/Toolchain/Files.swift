@@ -53,6 +53,11 @@ public func readFile(_ path: String) throws(FileError) -> [UInt8] {
   guard status.st_mode & S_IFMT != S_IFDIR else {
     throw FileError(action, path: path, reason: "is a directory")
   }
+  do {
+    try HostMemory.require(Int(status.st_size))
+  } catch {
+    throw FileError(action, path: path, reason: error.message)
+  }
   // One byte more than the file has, so that its end is seen without growing; pipes grow.
   var bytes = [UInt8](repeating: 0, count: max(0, Int(status.st_size)) + 1)
   var count = 0

@@ -59,7 +59,8 @@ struct StepCheck {
   }
 
   /// Gives parameters and state their first values.
-  func initialize(_ step: CompiledStep) throws(Diagnostic) {
+  func initialize(_ step: CompiledStep) throws {
+    try HostMemory.require(tensorsOf: step.function)
     step.initialize(seed: seed)
     for (index, value) in try given.resolved(for: step.function).sorted(by: { $0.key < $1.key })
     where step.function.arguments[index].role != .input {
