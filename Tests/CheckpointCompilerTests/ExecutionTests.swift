@@ -107,6 +107,61 @@ private enum HandWritten {
   }
 }
 
+@Suite struct ResultToleranceTests {
+  private func tolerances(_ text: String) throws -> [Double] {
+    var sources = SourceMap()
+    let compilation = try Compiler().compile(
+      Array(text.utf8), fileName: "test.ir", sources: &sources)
+    return try #require(compilation.differentiated).resultTolerances
+  }
+
+  @Test func theCoarsestTypeOnThePathFromTheArgumentsCounts() throws {
+    let found = try tolerances(
+      """
+      func @main(%x: f64[8], %y: f32[8], %n: i32[8]) -> (
+          %own: f64, %mixed: f64, %coarse: f32, %scaled: f64[8], %whole: i32[8]) {
+        %own = reduce %x {kind = add, dims = [0]}
+        %wide = convert %y : f64[8]
+        %sum = add %x, %wide
+        %mixed = reduce %sum {kind = add, dims = [0]}
+        %half = convert %x : bf16[8]
+        %back = convert %half : f32[8]
+        %coarse = reduce %back {kind = add, dims = [0]}
+        %two = constant 2.0 : f32
+        %two.wide = convert %two : f64
+        %spread = broadcast_in_dim %two.wide {dims = []} : f64[8]
+        %scaled = multiply %x, %spread
+        %whole = add %n, 1
+        return %own, %mixed, %coarse, %scaled, %whole
+      }
+      """)
+    #expect(found == [1e-9, 1e-3, 5e-2, 1e-9, 0])
+  }
+
+  @Test func whatALoopComputesCounts() throws {
+    let found = try tolerances(
+      """
+      func @more(%i: i32, %x: f64[4]) -> i1 {
+        %p = compare %i, 3 {direction = lt}
+        return %p
+      }
+      func @next(%i: i32, %x: f64[4]) -> (i32, f64[4]) {
+        %j = add %i, 1
+        %narrow = convert %x : f32[4]
+        %sine = sine %narrow
+        %y = convert %sine : f64[4]
+        return %j, %y
+      }
+      func @main(%x: f64[4]) -> f64[4] {
+        %zero = constant 0 : i32
+        %steps, %y = while %zero, %x {condition = @more, body = @next}
+        return %y
+      }
+      """)
+    #expect(found == [1e-3])
+  }
+}
+
 @Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
 struct CompiledStepTests {
   @Test func runsOnBuffersOfItsOwn() throws {

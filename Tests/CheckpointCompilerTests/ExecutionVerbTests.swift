@@ -290,6 +290,24 @@ struct CheckVerbTests {
     #expect(lines.count == 8 && lines.allSatisfy { $0.hasPrefix("ok ") }, "\(result.output)")
   }
 
+  /// A gradient in `f64` that was computed in `f32` is as good as that.
+  @Test func resultsAreAsExactAsTheCoarsestTypeOnTheWay() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%x: f32[64, 7], param %h: f64[7] = normal(1.0)) -> (loss %loss: f32) {
+        %hc = convert %h : f32[7]
+        %lh = add_bias %x, %hc
+        %sg = logistic %lh
+        %sq = square %sg
+        %loss = reduce %sq {kind = add, dims = [0, 1]}
+        return %loss
+      }
+      """, "mixed.ir")
+    let result = runCommand("check", work.path("mixed.ir"))
+    #expect(result.status == .done, "\(result.output)\(result.error)")
+  }
+
   @Test func aWrongGradientFails() throws {
     let work = try Workplace()
     try work.write(

@@ -16,7 +16,7 @@ package struct InterpreterCheck: Sendable {
   package enum Outcome: Sendable {
     /// All results agree; the largest difference and the result that has it.
     case agrees(largest: Double, result: String)
-    /// A result differs by more than the tolerance of its dtype.
+    /// A result differs by more than the dtypes it was computed in explain.
     case differs(result: String, difference: Double)
     /// The graph has too many operations.
     case tooLarge(operations: Double)
@@ -62,10 +62,11 @@ package struct InterpreterCheck: Sendable {
     let expected = try interpret(function, arguments: step.argumentValues)
     step.run()
     var largest = (difference: 0.0, result: "")
+    let tolerances = function.resultTolerances
     for (index, result) in function.results.enumerated() {
       if skipsUpdates, case .update = result.role { continue }
       let difference = InterpreterCheck.difference(step.result(index), expected[index])
-      guard difference <= InterpreterCheck.tolerance(expected[index].type.dtype) else {
+      guard difference <= tolerances[index] else {
         return .differs(result: result.name, difference: difference)
       }
       if difference >= largest.difference { largest = (difference, result.name) }
