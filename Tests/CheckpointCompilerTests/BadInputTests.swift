@@ -101,6 +101,17 @@ import Testing
     }
   }
 
+  @Test func ofManyErrorsTheFirstAreShown() {
+    let body = (1...1000).map { "  %v\($0) = tanh %w\($0 - 1)" }.joined(separator: "\n")
+    let found = refusal(function(body + "\n  %y = tanh %x"))
+    #expect(found.contains("error: %w99 is not defined"))
+    #expect(!found.contains("error: %w100 is not defined"))
+    #expect(found.hasSuffix("ckc: and 900 more errors\n"), "\(found.suffix(300))")
+    // Similar names are looked for as long as it can be a slip.
+    #expect(found.contains("%w2 is not defined; did you mean "))
+    #expect(!found.contains("%w50 is not defined; did you mean "))
+  }
+
   @Test func whatIsNoTextIsRefused() {
     #expect(refusal([0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0]).contains("is this a text file?"))
     #expect(refusal([0xFF, 0xFE, 0x66, 0]).contains("bad.ir:1:1: error: "))

@@ -10,6 +10,9 @@
 /// Turns parsed functions into a module.
 struct Elaborator {
   static let depthMax = 64
+  /// The number of errors after which similar names are looked for no longer: each takes a look at all
+  /// names, and a file of so many errors is no misspelling.
+  static let suggestionsMax = 20
 
   /// Functions by name; several of a name differ in the number of operands.
   private var declarations: [String: [SyntaxFunction]] = [:]
@@ -53,6 +56,9 @@ struct Elaborator {
 
   var layerNames: [String] { declarations.keys.sorted() }
 
+  /// Whether errors are few enough to look for similar names.
+  private var suggests: Bool { diagnostics.count < Elaborator.suggestionsMax }
+
   // MARK: Calls
 
   /// The instance of a function for a call; nil after an error.
@@ -61,7 +67,7 @@ struct Elaborator {
     evaluator: CompileTimeEvaluator
   ) throws(Diagnostic) -> Function? {
     guard let overloads = declarations[name.text] else {
-      let known = Opcode.allCases.map(\.name) + layerNames
+      let known = suggests ? Opcode.allCases.map(\.name) + layerNames : []
       throw Diagnostic(
         "unknown op '\(name.text)'" + suggestion(for: name.text, among: known), at: name.location)
     }
@@ -91,7 +97,7 @@ struct Elaborator {
     let overloads = declarations[name.text] ?? []
     guard let syntax = overloads.first else {
       throw Diagnostic(
-        "no function @\(name.text)" + suggestion(for: name.text, among: layerNames),
+        "no function @\(name.text)" + suggestion(for: name.text, among: suggests ? layerNames : []),
         at: name.location)
     }
     guard overloads.count == 1, !syntax.isGeneric else {

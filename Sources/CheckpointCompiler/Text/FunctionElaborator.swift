@@ -23,6 +23,7 @@ struct FunctionElaborator {
   private var regionCount = 1
   private var returned: (values: [ValueID], location: SourceLocation)?
   private var failed = false
+  private var errorCount = 0
 
   init(syntax: SyntaxFunction, name: String, evaluator: CompileTimeEvaluator) {
     self.syntax = syntax
@@ -63,6 +64,7 @@ struct FunctionElaborator {
 
   private mutating func fail(_ diagnostic: Diagnostic, _ module: inout Elaborator) {
     failed = true
+    errorCount += 1
     module.diagnostics.append(diagnostic)
   }
 
@@ -81,8 +83,9 @@ struct FunctionElaborator {
   /// The value of a name; nil where it is poisoned.
   private func lookUp(_ name: SyntaxName) throws(Diagnostic) -> ValueID? {
     guard let entry = names[name.text] else {
+      let known = errorCount < Elaborator.suggestionsMax ? names.keys.sorted() : []
       throw Diagnostic(
-        "%\(name.text) is not defined" + suggestion(for: name.text, among: names.keys.sorted()),
+        "%\(name.text) is not defined" + suggestion(for: name.text, among: known),
         at: name.location)
     }
     guard openRegions.contains(entry.region) else {
