@@ -311,9 +311,11 @@ public func parseModule(
     throw DiagnosticList([Diagnostic("'\(name)' is larger than 2 GiB")])
   }
   let parser = Parser(file: file, in: sources)
-  guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
+  // Without one of the functions, calls of it would be errors of their own.
+  guard parser.hasAllFunctions else { throw DiagnosticList(parser.diagnostics) }
   return try elaborated(
-    parser.functions, entry: entry, file: file, layers: try layerLibrary(&sources))
+    parser.functions, entry: entry, file: file, layers: try layerLibrary(&sources),
+    syntaxErrors: parser.diagnostics)
 }
 
 /// The layers as syntax.
@@ -361,13 +363,24 @@ func layerLibrary(_ sources: inout SourceMap) throws(DiagnosticList) -> LayerLib
 }
 
 /// Elaborates the functions of a file together with the layers.
+///
+/// - Throws: The syntax errors of the file together with all others, in source order.
 func elaborated(
-  _ functions: [SyntaxFunction], entry: String?, file: Int32, layers: LayerLibrary
+  _ functions: [SyntaxFunction], entry: String?, file: Int32, layers: LayerLibrary,
+  syntaxErrors: [Diagnostic] = []
 ) throws(DiagnosticList) -> Module {
   var elaborator = Elaborator()
   for functions in layers.files { elaborator.declare(functions) }
   elaborator.declare(functions)
   for function in functions where !function.isGeneric { elaborator.elaborate(function) }
+  guard syntaxErrors.isEmpty else {
+    let errors = syntaxErrors + elaborator.diagnostics
+    let order = errors.indices.sorted { a, b in
+      let (first, second) = (errors[a].location, errors[b].location)
+      return (first.file, first.offset, a) < (second.file, second.offset, b)
+    }
+    throw DiagnosticList(order.map { errors[$0] })
+  }
   let candidates = functions.filter { !$0.isGeneric }.map(\.name.text)
   let start = SourceLocation(file: file, offset: 0)
   if elaborator.diagnostics.isEmpty {

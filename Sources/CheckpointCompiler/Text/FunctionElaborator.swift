@@ -102,6 +102,13 @@ struct FunctionElaborator {
 
   private mutating func elaborate(_ ops: [SyntaxOp], _ module: inout Elaborator) {
     for (index, op) in ops.enumerated() {
+      if op.isBroken {
+        failed = true
+        for result in op.results where names[result.text] == nil {
+          _ = try? define(result, .poisoned)
+        }
+        continue
+      }
       let isLast = index == ops.count - 1
       do throws(Diagnostic) {
         if op.name.text == "return" || op.name.text == "yield" {
@@ -171,7 +178,7 @@ struct FunctionElaborator {
       throw Diagnostic(
         "the condition of 'if' is true or false, not \(other.kindName)", at: op.name.location)
     }
-    guard let last = branch.last, last.name.text == "yield" else {
+    guard let last = branch.last, last.name.text == "yield" || last.isBroken else {
       throw Diagnostic("the branch does not end in 'yield'", at: op.name.location)
     }
     openRegions.append(regionCount)
@@ -184,7 +191,7 @@ struct FunctionElaborator {
     do { yielded = try operandValues(last.operands) } catch { problem = error }
     openRegions.removeLast()
     if let problem { throw problem }
-    guard let yielded, module.diagnostics.count == errorCount else {
+    guard let yielded, module.diagnostics.count == errorCount, !last.isBroken else {
       for result in op.results { try define(result, .poisoned) }
       return
     }
@@ -212,7 +219,7 @@ struct FunctionElaborator {
     var problem: Diagnostic?
     if let last = ops.last, last.name.text == "yield" {
       do { yielded = try operandValues(last.operands) } catch { problem = error }
-    } else {
+    } else if ops.last?.isBroken != true {
       problem = Diagnostic("the region does not end in 'yield'", at: op.name.location)
     }
     let attributes: Attributes = op.label.map { [.label: .string($0)] } ?? [:]
