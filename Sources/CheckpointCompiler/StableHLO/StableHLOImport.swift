@@ -85,6 +85,8 @@ public func importStableHLO(
   let layers = try layerLibrary(&sources)
   let importer = StableHLOImporter(
     module: syntax, keepsChecks: options.keepsChecks, layers: layers)
+  let repeated = syntax.repeatedFunctions
+  guard repeated.isEmpty else { throw DiagnosticList(repeated) }
   let entry: MLIRFunction
   do {
     entry = try syntax.entryFunction(named: options.entry)
@@ -146,6 +148,23 @@ public func readGraph(
 }
 
 extension MLIRModule {
+  /// An error for every function whose name another one before it has.
+  fileprivate var repeatedFunctions: [Diagnostic] {
+    var errors: [Diagnostic] = []
+    var first: [String: SourceLocation] = [:]
+    for function in functions {
+      if let place = first[function.name] {
+        errors.append(
+          Diagnostic(
+            "@\(function.name) is defined twice", at: function.location,
+            notes: [.note("@\(function.name) is defined here", at: place)]))
+      } else {
+        first[function.name] = function.location
+      }
+    }
+    return errors
+  }
+
   /// The function to compile.
   fileprivate func entryFunction(named name: String?) throws(Diagnostic) -> MLIRFunction {
     let known = functions.map { "@\($0.name)" }.joined(separator: ", ")

@@ -483,6 +483,14 @@ struct FunctionElaborator {
         "@\(syntax.name.text) has \(written.count) results, but returns \(returned.values.count)",
         at: returned.location)
     }
+    var names: [String: SourceLocation] = [:]
+    for name in written.compactMap(\.name) {
+      if let first = names.updateValue(name.location, forKey: name.text) {
+        throw Diagnostic(
+          "two results are called %\(name.text)", at: name.location,
+          notes: [.note("%\(name.text) is the name of this one", at: first)])
+      }
+    }
     for (result, value) in zip(written, returned.values) {
       let type = try evaluator.type(result.type)
       guard type == builder.type(of: value) else {
