@@ -28,8 +28,15 @@ struct GivenValues {
   ///
   /// What `run --save` wrote holds results as well; those are passed over.
   ///
-  /// - Throws: An error for names and positions that do not exist, and values of another type.
-  func resolved(for function: Function) throws(Diagnostic) -> [Int: Tensor] {
+  /// - Parameters:
+  ///   - function: The function.
+  ///   - classes: The number of classes of its arguments that are labels, by name.
+  /// - Returns: The values by argument.
+  /// - Throws: An error for names and positions that do not exist, values of another type, and labels
+  ///   of no class.
+  func resolved(
+    for function: Function, classes: [String: Int]
+  ) throws(Diagnostic) -> [Int: Tensor] {
     var resolved: [Int: Tensor] = [:]
     for (place, (name, source, tensor)) in values.enumerated() {
       let plain = name.hasPrefix("%") ? String(name.dropFirst()) : name
@@ -39,8 +46,12 @@ struct GivenValues {
         continue
       }
       let index = try GivenValues.index(plain, source, function)
-      resolved[index] = try tensor.exactly(
-        function.argumentType(index), source: source, target: "%\(function.argumentName(index))")
+      let target = "%\(function.argumentName(index))"
+      let value = try tensor.exactly(
+        function.argumentType(index), source: source, target: target)
+      try value.requireLabels(
+        of: classes[function.argumentName(index)], source: source, target: target)
+      resolved[index] = value
     }
     return resolved
   }

@@ -107,6 +107,50 @@ private enum HandWritten {
   }
 }
 
+@Suite struct LabelClassesTests {
+  private func classes(_ text: String) throws -> [String: Int] {
+    var sources = SourceMap()
+    return try parseModule(Array(text.utf8), name: "test.ir", sources: &sources).labelClasses
+  }
+
+  @Test func labelsAreFoundThroughCallsAndMoves() throws {
+    let found = try classes(
+      """
+      func @loss<B, K>(%logits: f32[B, K], %labels: i32[B]) {
+        %y = cross_entropy %logits, %labels
+        return %y
+      }
+      func @main(%x: f32[4,5], %y: ui8[2,2], %n: i32[4], %m: i32[4]) -> (
+          loss %loss: f32, %other: f32, %third: f32) {
+        %flat = reshape %y : ui8[4]
+        %wide = convert %flat : i32[4]
+        %loss = loss %x, %wide
+        %next = add %n, 1
+        %other = cross_entropy %x, %next
+        %third = accuracy %x, %m
+        return %loss, %other, %third
+      }
+      """)
+    #expect(found == ["y": 5, "m": 5])
+  }
+
+  @Test func aFunctionOfTheFileMayMeanAnythingByItsLabels() throws {
+    let found = try classes(
+      """
+      func @cross_entropy<B, K>(%logits: f32[B, K], %labels: i32[B]) {
+        %y = logit_of_label %logits, %labels
+        %z = reduce %y {kind = add, dims = [0]}
+        return %z
+      }
+      func @main(%x: f32[4,5], %y: i32[4]) -> f32 {
+        %loss = cross_entropy %x, %y
+        return %loss
+      }
+      """)
+    #expect(found.isEmpty)
+  }
+}
+
 @Suite struct ResultToleranceTests {
   private func tolerances(_ text: String) throws -> [Double] {
     var sources = SourceMap()

@@ -167,6 +167,8 @@ struct ExecutionFailureTests {
     let work = try Workplace()
     try work.save(Tensor(zeros: TensorType(.f32, [24, 3])), "wide.npy")
     try work.save(Tensor(TensorType(.f32, [24]), repeating: 1), "real.npy")
+    let labels = (0..<24).map { Int64($0 == 17 ? 2 : 1) }
+    try work.save(Tensor(TensorType(.i64, [24]), integers: labels), "two.npy")
     func train(_ x: String, _ y: String) -> CommandResult {
       runCommand([
         "train", work.path("net.ir"), "--data", "x=\(work.path(x))", "--data",
@@ -176,6 +178,7 @@ struct ExecutionFailureTests {
     for (x, y, message) in [
       ("wide.npy", "y.npy", "holds f32[24,3], but %x takes rows of f32[…,2]"),
       ("x.npy", "real.npy", "holds f32[24], but %y is i32"),
+      ("x.npy", "two.npy", "two.npy: row 17 has the label 2, but the labels of %y are 0 to 1"),
       ("x.npy", "none.npy", "none.npy': no such file or directory"),
       ("net.ir", "y.npy", "net.ir: not a .npy file"),
     ] {
@@ -183,6 +186,11 @@ struct ExecutionFailureTests {
       #expect(result.status == .input && result.error.contains(message), "\(result.error)")
     }
     #expect(!work.exists("new"))
+    let evaluated = runCommand(
+      work.training(
+        "--eval", "x=\(work.path("x.npy"))", "--eval", "y=\(work.path("two.npy"))", "-o",
+        work.path("new/out.safetensors")))
+    #expect(evaluated.status == .input && evaluated.error.contains("two.npy: row 17 has the label"))
     let blocked = runCommand(work.training("-o", work.path("x.npy/w.safetensors")))
     #expect(blocked.status == .input && blocked.error.contains("a file is in the way"))
   }
@@ -275,6 +283,11 @@ struct RunVerbTests {
     #expect(error("scle").contains("@main has no argument %scle; did you mean '%scale'?"))
     #expect(error("17").contains("@main has 9 arguments, none at position 17"))
     #expect(error("x").contains("x.npy holds f32[24,2], but %x is f32[4,2]"))
+    let labels = Tensor(TensorType(.i32, [4]), integers: [0, 1, -1, 0])
+    try work.save(labels, "labels.npy")
+    let wrong = runCommand("run", work.path("net.ir"), "--input", "y=\(work.path("labels.npy"))")
+    #expect(wrong.status == .input)
+    #expect(wrong.error.contains("labels.npy: row 2 has the label -1, but the labels of %y are 0"))
   }
 }
 

@@ -14,7 +14,8 @@ enum RunVerb {
     guard let function = compilation.step?.function else {
       throw Failure(.defect, "the compilation has no step")
     }
-    let values = try given.resolved(for: function)
+    let values = try given.resolved(
+      for: function, classes: compilation.module.labelClasses)
     let step = try StepToolchain(arguments).step(compilation)
     try step.initialize(seed: seed)
     let examples = ExampleInputs(
