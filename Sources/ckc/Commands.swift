@@ -37,6 +37,7 @@ enum Commands {
         if let bytes = failure.minimumBudgetBytes {
           members.append(JSONMember("minimumBudgetBytes", .integer(bytes)))
         }
+        members.append(JSONMember("diagnostics", .array(failure.diagnostics)))
         console.print(JSONValue.object(members).compactText + "\n")
       }
       return failure.status

@@ -63,6 +63,31 @@ struct Workspace: ~Copyable {
     #expect(entry.status == .input && entry.error.contains("@mian"))
   }
 
+  @Test func machinesGetEveryErrorWithItsPlace() throws {
+    let work = try Workspace()
+    let graph = try work.write(
+      "bad.ir",
+      """
+      func @main(%x: f32[4], %w: f32[5]) -> f32[4] {
+        %a = add %x, %w
+        %b = tahn %x
+        return %x
+      }
+      """)
+    let value = try JSONValue.parse(Array(runCommand("plan", graph, "--json").output.utf8))
+    #expect(value["exitStatus"] == 1)
+    let found = try #require(value["diagnostics"]?.arrayValue)
+    #expect(found.count == 2 && value["error"] == found[0]["message"])
+    #expect(found[0]["file"] == .string(graph) && found[0]["severity"] == "error")
+    #expect(found[0]["line"] == 2 && found[0]["column"] == 8 && found[0]["constraint"] == "add_c1")
+    let note = try #require(found[0]["notes"]?.arrayValue?.first)
+    #expect(note["severity"] == "note" && note["line"] == 1 && note["column"] == 12)
+    #expect(found[1]["line"] == 3 && found[1]["notes"] == nil)
+    let plain = try JSONValue.parse(Array(runCommand("plan", "none.ir", "--json").output.utf8))
+    #expect(plain["diagnostics"]?.arrayValue?.first?["message"] == plain["error"])
+    #expect(plain["diagnostics"]?.arrayValue?.first?["file"] == nil)
+  }
+
   @Test func anUnreachableBudgetEndsWithStatus3AndNamesTheSmallest() throws {
     let work = try Workspace()
     let graph = try work.graph()
