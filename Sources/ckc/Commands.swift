@@ -19,6 +19,7 @@ enum Commands {
         try HelpVerb.run(arguments.verb, isJSON: isJSON, console: console)
         return .done
       }
+      try arguments.refuseOverwriting()
       let status = try perform(arguments, console: console)
       if status == .done {
         for option in arguments.unread {

@@ -63,6 +63,23 @@ struct Workspace: ~Copyable {
     #expect(entry.status == .input && entry.error.contains("@mian"))
   }
 
+  @Test func nothingIsWrittenOverWhatIsRead() throws {
+    let work = try Workspace()
+    let graph = try work.graph()
+    let text = try work.read("graph.ir")
+    try FileManager.default.createSymbolicLink(
+      atPath: work.path("link"), withDestinationPath: "graph.ir")
+    for (verb, option) in [("inspect", "-o"), ("plan", "-o"), ("train", "-o"), ("run", "--save")] {
+      let result = runCommand(verb, graph, option, work.path("link"))
+      #expect(result.status == .usage && result.error.contains("that is the input \(graph)"))
+    }
+    let planned = try work.write("main.planned.ir", text)
+    let compiled = runCommand("compile", planned, "--emit", "ir", "-o", work.path("."))
+    #expect(compiled.status == .usage && compiled.error.contains("that is the input"))
+    #expect(try work.read("graph.ir") == text && work.read("main.planned.ir") == text)
+    #expect(runCommand("fmt", "-i", graph).status == .done)
+  }
+
   @Test func machinesGetEveryErrorWithItsPlace() throws {
     let work = try Workspace()
     let graph = try work.write(

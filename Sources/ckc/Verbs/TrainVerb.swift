@@ -33,6 +33,7 @@ enum TrainVerb {
     let data = try DataSet(
       trainingTensors, for: function, option: "--data", classes: compilation.module.labelClasses)
     let path = arguments.text(.output) ?? "\(job.stem ?? compilation.name).safetensors"
+    try arguments.refuseOverwriting(with: [path])
     var output = OutputBatch()
     output.add([], to: path)
     try output.checkWritable()
