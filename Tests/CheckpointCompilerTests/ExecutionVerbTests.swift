@@ -268,6 +268,13 @@ struct RunVerbTests {
     #expect(again.status == .done, "\(again.error)")
     let seen = again.output.split(separator: "\n").last { $0.hasPrefix("%seen") }
     #expect(seen?.split(separator: " ") == ["%seen", "i32[1]", "2"], "\(again.output)")
+    let trained = runCommand(
+      work.training("--optimizer", "momentum", "-o", work.path("w.safetensors")))
+    #expect(trained.status == .done, "\(trained.error)")
+    let weights = runCommand("run", work.path("net.ir"), "--inputs", work.path("w.safetensors"))
+    #expect(weights.status == .done, "\(weights.error)")
+    let count = weights.output.split(separator: "\n").last { $0.hasPrefix("%seen") }
+    #expect(count?.split(separator: " ").last == "7", "\(weights.output)")
     let missing = runCommand("run", work.path("net.ir"), "--inputs", work.path("none.npz"))
     #expect(missing.status == .input && missing.error.contains("none.npz"))
   }
@@ -385,6 +392,28 @@ struct CompileVerbTests {
       "compile", work.path("planned.ir"), "--emit", "c,plan", "-o", work.path("third"))
     #expect(planned.status == .input && !work.exists("third"), "\(planned.error)")
     #expect(planned.error.contains("--emit plan: the graph holds its plan already"))
+  }
+
+  @Test func networksOfDifferentNamesLink() throws {
+    let work = try Workplace()
+    for (name, budget) in [("first", "100%"), ("second", "min")] {
+      let result = runCommand(
+        "compile", work.path("net.ir"), "--name", name, "--budget", budget, "-o", work.path("out"))
+      #expect(result.status == .done, "\(result.error)")
+    }
+    try work.write(
+      """
+      #include "first.h"
+      #include "second.h"
+      int main(void) { return first_ARENA_BYTES > second_ARENA_BYTES ? 0 : 1; }
+
+      """, "out/app.c")
+    let sources = ["app", "first", "second"].map { work.path("out/\($0).c") }
+    try #require(TestToolchain.driver).compile(sources, to: work.path("app"), as: .executable)
+    #expect(try Subprocess.run([work.path("app")], joinsStreams: true).isSuccess)
+    let wrong = runCommand("compile", work.path("net.ir"), "--name", "2nd", "-o", work.path("new"))
+    #expect(wrong.status == .usage && wrong.error.contains("an identifier of C"))
+    #expect(!work.exists("new"))
   }
 
   @Test func leavesNothingWhereItCannotWrite() throws {
