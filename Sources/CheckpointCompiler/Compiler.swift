@@ -107,6 +107,18 @@ public struct Compiler: Sendable {
   private func run(
     _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
+    do {
+      try runStages(&compilation, &watch)
+    } catch {
+      guard case .budget(var refusal) = error else { throw error }
+      refusal.callLocation = compilation.module.callLocation(of: refusal)
+      throw .budget(refusal)
+    }
+  }
+
+  private func runStages(
+    _ compilation: inout Compilation, _ watch: inout Stopwatch
+  ) throws(CompileError) {
     if options.isForwardOnly { compilation.module = compilation.module.forwardPart }
     if options.isDoublePrecision { compilation.module = inDoublePrecision(compilation.module) }
     guard options.lastStage != .parsed else { return }

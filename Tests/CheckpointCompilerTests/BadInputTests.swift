@@ -165,9 +165,21 @@ import Testing
     #expect(refusal(Self.net.replacing("\n", with: "\r\n")).isEmpty)
   }
 
+  @Test(arguments: [
+    ("param %w: f32[4] = normal(-1.0)", "bad.ir:1:18: error: 'normal' takes a number of at least"),
+    ("param %w: f32[4] = uniform(0 - 2)", "'uniform' takes a number of at least 0, not -2"),
+    ("%w: f32[4] = zeros", "bad.ir:1:12: error: %w is data of the step and has no first value"),
+    ("input %w: f32[4] = ones", "bad.ir:1:18: error: %w is data of the step"),
+  ])
+  func aWrongFirstValueIsRefused(argument: String, message: String) {
+    let found = refusal("func @main(\(argument)) -> f32[4] {\n  %y = tanh %w\n  return %y\n}\n")
+    #expect(found.contains(message), "\(found)")
+  }
+
   @Test func anUnknownEntryListsWhatThereIs() {
     let found = refusal(Self.net, CompileOptions(entry: "mian"))
-    #expect(found.contains("no function @mian to compile: @main"), "\(found)")
+    let message = "no function @mian to compile; the file defines @main; did you mean 'main'?"
+    #expect(found.contains(message), "\(found)")
   }
 
   @Test func aPinOfNothingNamesTheNearestValue() {

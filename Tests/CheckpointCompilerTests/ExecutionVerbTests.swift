@@ -279,6 +279,22 @@ struct RunVerbTests {
     #expect(missing.status == .input && missing.error.contains("none.npz"))
   }
 
+  @Test func ofNoNumberNothingIsTheLeast() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%x: f32[3]) -> f32[3] {
+        %y = log %x
+        return %y
+      }
+      """, "log.ir")
+    try work.save(Tensor(TensorType(.f32, [3]), floats: [-1, -2, -3]), "in.npy")
+    let words = ["run", work.path("log.ir"), "--input", "x=\(work.path("in.npy"))"]
+    let result = runCommand(words)
+    #expect(result.output.contains("min nan  max nan  mean nan  3 NaN"), "\(result.output)")
+    #expect(runCommand(words + ["--json"]).output.contains("\"min\":null,\"max\":null"))
+  }
+
   @Test func namesWhatDoesNotExist() throws {
     let work = try Workplace()
     func error(_ input: String) -> String {
@@ -369,7 +385,12 @@ struct CompileVerbTests {
     let program = try Subprocess.run([work.path("out/main"), "3"], joinsStreams: true)
     let text = String(decoding: program.standardOutput, as: UTF8.self)
     #expect(program.isSuccess && text.hasPrefix("3 steps, ") && text.contains(" bytes"), "\(text)")
-    #expect(try !Subprocess.run([work.path("out/main"), "none"], joinsStreams: true).isSuccess)
+    let large = ["99999999999999999999", "1152921504606846976"]
+    for steps in ["none", "5x", "0", "-1", "+1", ""] + large {
+      let refused = try Subprocess.run([work.path("out/main"), steps], joinsStreams: true)
+      let text = String(decoding: refused.standardOutput, as: UTF8.self)
+      #expect(refused.status == .exited(2) && text.hasPrefix("usage: "), "\(steps): \(text)")
+    }
 
     let again = runCommand(
       "compile", work.path("net.ir"), "--plan", work.path("out/main.plan.json"), "-o",
@@ -392,6 +413,23 @@ struct CompileVerbTests {
       "compile", work.path("planned.ir"), "--emit", "c,plan", "-o", work.path("third"))
     #expect(planned.status == .input && !work.exists("third"), "\(planned.error)")
     #expect(planned.error.contains("--emit plan: the graph holds its plan already"))
+  }
+
+  @Test func namesLikeEmittedOnesCompile() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%main_ARENA_BYTES: f32[4], param %main_step: f32[4], state %main_ARENA_ALIGN: f32[4])
+          -> (loss %main_inputs: f32, update(%main_ARENA_ALIGN) %main_ARENA_BYTES_: f32[4]) {
+        %h = multiply %main_ARENA_BYTES, %main_step
+        %sum = add %h, %main_ARENA_ALIGN
+        %loss = reduce %sum {kind = add, dims = [0]}
+        return %loss, %h
+      }
+      """, "names.ir")
+    let result = runCommand(
+      "compile", work.path("names.ir"), "--emit", "c,lib", "-o", work.path("out"))
+    #expect(result.status == .done, "\(result.error)")
   }
 
   @Test func networksOfDifferentNamesLink() throws {

@@ -120,6 +120,29 @@ struct Workspace: ~Copyable {
     #expect(fixed.status == .budget && fixed.error.contains("the plan needs"))
   }
 
+  /// The kernel that needs most is in a layer; the line that calls it is the user's.
+  @Test func aBudgetThatALayerBreaksNamesTheCall() throws {
+    let work = try Workspace()
+    let graph = try work.write(
+      "net.ir",
+      """
+      func @block(%x: f32[64,64], %g: f32[64], %b: f32[64]) {
+        %n = layer_norm %x, %g, %b
+        %a = gelu %n
+        return %a
+      }
+      func @main(%x: f32[64,64], %y: f32[64,64], param %g: f32[64], param %b: f32[64])
+          -> (loss %loss: f32) {
+        %h = block %x, %g, %b
+        %loss = mse %h, %y
+        return %loss
+      }
+      """)
+    let result = runCommand("plan", graph, "--budget", "64")
+    #expect(result.error.contains("prelude/"), "\(result.error)")
+    #expect(result.error.contains("net.ir:2:8: note: the layer is called here"), "\(result.error)")
+  }
+
   @Test func stagesArePrintedAndEndTheCommand() throws {
     let work = try Workspace()
     let graph = try work.graph(3)
@@ -289,6 +312,13 @@ struct Workspace: ~Copyable {
     #expect(throws: FileError.self) { try work.read("o.csv") }
     let wrong = runCommand("pack", try work.write("w.csv", "id,lower,upper,size\na,0,x,4\n"))
     #expect(wrong.status == .input && wrong.error.contains("w.csv:2:5: error: 'x'"))
+    for (row, message) in [
+      ("a,0,1,99999999999999999999", "'99999999999999999999' is too large"),
+      ("a,0,1,-4", "the size of buffer 'a' is negative: -4"),
+    ] {
+      let wrong = runCommand("pack", try work.write("w.csv", "id,lower,upper,size\n\(row)\n"))
+      #expect(wrong.error.contains("w.csv:2:7: error: \(message)"), "\(wrong.error)")
+    }
   }
 }
 
@@ -329,6 +359,12 @@ struct Workspace: ~Copyable {
     let list = runCommand("ops")
     for opcode in Opcode.allCases { #expect(list.output.contains(opcode.name)) }
     #expect(runCommand("ops", "pad").output.contains("pad"))
+    let longer = runCommand("ops", "dot")
+    #expect(longer.error.hasSuffix("no op 'dot'; did you mean 'dot_general'?\n"), "\(longer.error)")
+    let several = runCommand("ops", "slice")
+    #expect(several.status == .done)
+    let part = runCommand("ops", "window")
+    #expect(part.error.contains("did you mean 'reduce_window' or 'reduce_window_with'?"))
     let wrong = runCommand("ops", "padd")
     #expect(wrong.status == .usage && wrong.error.contains("did you mean 'pad'?"))
     let json = try JSONValue.parse(Array(runCommand("ops", "--json").output.utf8))

@@ -167,11 +167,14 @@ extension MLIRModule {
 
   /// The function to compile.
   fileprivate func entryFunction(named name: String?) throws(Diagnostic) -> MLIRFunction {
-    let known = functions.map { "@\($0.name)" }.joined(separator: ", ")
+    let names = functions.prefix(20).map { "@\($0.name)" }.joined(separator: ", ")
+    let known = names + (functions.count > 20 ? " and others" : "")
     let start = SourceLocation(file: file, offset: 0)
     if let name {
       guard let function = self[name] else {
-        throw Diagnostic("no function @\(name) to compile: \(known)", at: start)
+        throw Diagnostic(
+          "no function @\(name) to compile; the file defines \(known)"
+            + suggestion(for: name, among: functions.map(\.name)), at: start)
       }
       return function
     }

@@ -397,14 +397,19 @@ func elaborated(
       if let error = module.sizeError() { throw DiagnosticList([error]) }
       return module
     }
+    let names = candidates.prefix(20).map { "@\($0)" }.joined(separator: ", ")
     let known =
-      candidates.isEmpty ? "there is none" : candidates.map { "@\($0)" }.joined(separator: ", ")
+      candidates.isEmpty
+      ? "the file defines none that is not generic"
+      : "the file defines \(names)\(candidates.count > 20 ? " and others" : "")"
     elaborator.diagnostics.append(
       Diagnostic(
-        entry.map { "no function @\($0) to compile: \(known)" }
+        entry.map {
+          "no function @\($0) to compile; \(known)" + suggestion(for: $0, among: candidates)
+        }
           ?? (candidates.isEmpty
-            ? "no function to compile: the file defines none that is not generic"
-            : "several functions could be compiled, name one '@main' or choose: \(known)"),
+            ? "no function to compile: \(known)"
+            : "several functions could be compiled, name one '@main' or choose: \(names)"),
         at: start))
   }
   throw DiagnosticList(elaborator.diagnostics)

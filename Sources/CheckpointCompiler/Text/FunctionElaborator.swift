@@ -38,6 +38,11 @@ struct FunctionElaborator {
     for argument in syntax.arguments {
       do throws(Diagnostic) {
         let type = try evaluator.type(argument.type)
+        if argument.role == .input, argument.initializer != nil {
+          throw Diagnostic(
+            "%\(argument.name.text) is data of the step and has no first value; 'param', 'frozen' and "
+              + "'state' have one", at: argument.name.location)
+        }
         let initializer = try argument.initializer.map { e throws(Diagnostic) in
           try self.initializer(e, at: argument.name.location)
         }
@@ -450,6 +455,10 @@ struct FunctionElaborator {
     case .call(let name, let arguments):
       let values = try evaluator.evaluate(elements: arguments)
       guard values.count == 1, let number = values[0].number, number.isFinite else { break }
+      guard name.text == "fill" || number >= 0 else {
+        throw Diagnostic(
+          "'\(name.text)' takes a number of at least 0, not \(number)", at: location)
+      }
       switch name.text {
       case "fill": return .fill(number)
       case "normal": return .normal(number)

@@ -112,6 +112,8 @@ private struct Figures {
       largest = max(largest, number)
       mean += number / Double(numbers.count)
     }
+    // Where there is no number, none is the least.
+    if nanCount == numbers.count { (least, largest) = (.nan, .nan) }
   }
 }
 
