@@ -107,6 +107,28 @@ private enum HandWritten {
   }
 }
 
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct InterpreterCheckTests {
+  /// A kernel makes the wide value in registers; the interpreter would need gigabytes for it.
+  @Test func valuesThatAreTooLargeAreNotInterpreted() throws {
+    let text = """
+      func @main(%x: f32[4]) -> f32[4] {
+        %wide = broadcast_in_dim %x {dims = [0]} : f32[4,1000000000]
+        %y = reduce %wide {kind = max, dims = [1]}
+        return %y
+      }
+      """
+    var sources = SourceMap()
+    let compilation = try Compiler().compile(
+      Array(text.utf8), fileName: "test.ir", sources: &sources)
+    let step = try CompiledStep(compilation, driver: try #require(TestToolchain.driver))
+    guard case .tooLarge? = try InterpreterCheck(compilation)?.run(step) else {
+      Issue.record("4000000000 elements are interpreted")
+      return
+    }
+  }
+}
+
 @Suite struct LabelClassesTests {
   private func classes(_ text: String) throws -> [String: Int] {
     var sources = SourceMap()

@@ -49,13 +49,18 @@ package struct InterpreterCheck: Sendable {
     }
   }
 
+  /// The number of elements of all values: what a kernel makes in registers is interpreted in memory.
+  private var elementCount: Double {
+    function.values.elements.reduce(0) { $0 + Double($1.type.elementCount) }
+  }
+
   /// Runs a compiled step once and compares.
   ///
   /// - Parameter step: A step of the compilation, its arguments set.
   /// - Returns: What was found.
   /// - Throws: What the interpreter refuses.
   package func run(_ step: CompiledStep) throws(InterpreterError) -> Outcome {
-    let operations = InterpreterCheck.operations(of: function)
+    let operations = max(InterpreterCheck.operations(of: function), elementCount)
     guard operations <= InterpreterCheck.operationsMax else {
       return .tooLarge(operations: operations)
     }

@@ -132,6 +132,10 @@ struct StepCheck {
       reference = step
     }
     try initialize(reference)
+    // Of every step are kept its inputs, and what it gives.
+    let function = planned.function
+    let valueBytes = (function.argumentTypes + function.resultTypes).reduce(0) { $0 + $1.sizeBytes }
+    try HostMemory.require(valueBytes * (StepCheck.stepCount + 1))
     var inputs: [[(argument: Int, value: Tensor)]] = []
     for index in 0..<StepCheck.stepCount {
       inputs.append(try values(planned.function, step: index))
