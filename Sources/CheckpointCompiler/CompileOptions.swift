@@ -153,6 +153,8 @@ public struct BudgetError: Error, Sendable {
   public var resident: [(name: String, bytes: Int)]
   /// Where the kernel comes from in the text.
   public var location: SourceLocation
+  /// Where the file calls the layer that the kernel is of; unknown where it is of none.
+  public var callLocation = SourceLocation.unknown
 }
 
 /// Why a compilation gave nothing.

@@ -45,9 +45,12 @@ public struct Compilation: Sendable {
 
   /// The prefix of emitted names.
   public var name: String {
-    // Files are named after it, and file names have a limit.
-    String((options.name ?? cIdentifier(differentiated?.name ?? module.entryName)).prefix(100))
+    let name = options.name ?? differentiated?.name ?? module.entryName
+    return String(cIdentifier(name).prefix(Compilation.nameLengthMax))
   }
+
+  /// The longest prefix of emitted names: files are named after it, and file names have a limit.
+  package static let nameLengthMax = 100
 }
 
 /// The compiler.
@@ -102,6 +105,18 @@ public struct Compiler: Sendable {
   }
 
   private func run(
+    _ compilation: inout Compilation, _ watch: inout Stopwatch
+  ) throws(CompileError) {
+    do {
+      try runStages(&compilation, &watch)
+    } catch {
+      guard case .budget(var refusal) = error else { throw error }
+      refusal.callLocation = compilation.module.callLocation(of: refusal)
+      throw .budget(refusal)
+    }
+  }
+
+  private func runStages(
     _ compilation: inout Compilation, _ watch: inout Stopwatch
   ) throws(CompileError) {
     if options.isForwardOnly { compilation.module = compilation.module.forwardPart }
@@ -383,7 +398,7 @@ struct Stopwatch {
 }
 
 /// A name as an identifier of C: other characters become `_`, and a leading digit gets one before.
-func cIdentifier(_ name: String) -> String {
+package func cIdentifier(_ name: String) -> String {
   var bytes = name.utf8.map { byte -> UInt8 in
     let isAllowed =
       (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z")

@@ -19,6 +19,7 @@ enum Commands {
         try HelpVerb.run(arguments.verb, isJSON: isJSON, console: console)
         return .done
       }
+      try arguments.refuseOverwriting()
       let status = try perform(arguments, console: console)
       if status == .done {
         for option in arguments.unread {
@@ -37,6 +38,7 @@ enum Commands {
         if let bytes = failure.minimumBudgetBytes {
           members.append(JSONMember("minimumBudgetBytes", .integer(bytes)))
         }
+        members.append(JSONMember("diagnostics", .array(failure.diagnostics)))
         console.print(JSONValue.object(members).compactText + "\n")
       }
       return failure.status

@@ -26,6 +26,8 @@ struct Failure: Error, Sendable {
   var message: String
   /// Diagnostics with their source lines, printed in place of the message.
   var rendered: String?
+  /// The diagnostics for machines; where there are none, the message.
+  var diagnostics: [JSONValue]
   /// The smallest budget that can be reached, where a budget was refused for it.
   var minimumBudgetBytes: Int?
 
@@ -33,6 +35,15 @@ struct Failure: Error, Sendable {
     self.status = status
     self.message = message
     self.rendered = rendered
+    diagnostics = [["severity": "error", "message": .string(message)]]
+  }
+
+  /// Diagnostics, the first of which gives the message.
+  private init(_ status: ExitCode, _ diagnostics: [Diagnostic], sources: SourceMap) {
+    self.init(
+      status, diagnostics.first?.message ?? "the input is wrong",
+      rendered: DiagnosticRenderer(sources: sources).render(diagnostics))
+    self.diagnostics = diagnostics.map { $0.json(sources) }
   }
 
   /// A wrong command line.
@@ -45,13 +56,8 @@ struct Failure: Error, Sendable {
     switch error {
     case let failure as Failure: self = failure
     case let diagnostic as Diagnostic:
-      self.init(
-        .input, diagnostic.message,
-        rendered: DiagnosticRenderer(sources: sources).render([diagnostic]))
-    case let list as DiagnosticList:
-      self.init(
-        .input, list.diagnostics.first?.message ?? "the input is wrong",
-        rendered: DiagnosticRenderer(sources: sources).render(list.diagnostics))
+      self.init(.input, [diagnostic], sources: sources)
+    case let list as DiagnosticList: self.init(.input, list.diagnostics, sources: sources)
     case let error as CompileError: self.init(error, sources: sources)
     case let file as FileError: self.init(.input, file.description)
     case let toolchain as ToolchainError: self.init(.toolchain, toolchain.description)
@@ -60,14 +66,34 @@ struct Failure: Error, Sendable {
   }
 
   private init(_ error: CompileError, sources: SourceMap) {
-    let message = error.diagnostics.first?.message ?? "the input is wrong"
-    let rendered = error.rendered(with: sources)
+    let diagnostics = error.diagnostics
     switch error {
-    case .input: self.init(.input, message, rendered: rendered)
+    case .input: self.init(.input, diagnostics, sources: sources)
     case .budget(let budget):
-      self.init(.budget, message, rendered: rendered)
+      self.init(.budget, diagnostics, sources: sources)
       minimumBudgetBytes = budget.minimumBytes
-    case .defect: self.init(.defect, message, rendered: rendered)
+    case .defect: self.init(.defect, diagnostics, sources: sources)
     }
+  }
+}
+
+extension Diagnostic {
+  /// The diagnostic for machines, with file, line and column where it has a place.
+  fileprivate func json(_ sources: SourceMap) -> JSONValue {
+    var members = [
+      JSONMember("severity", .string(severity.rawValue)), JSONMember("message", .string(message)),
+    ]
+    if sources.files.indices.contains(Int(location.file)) {
+      let file = sources.files[Int(location.file)]
+      let place = file.position(of: min(max(0, Int(location.offset)), file.text.count))
+      members.append(JSONMember("file", .string(file.name)))
+      members.append(JSONMember("line", .integer(place.line)))
+      members.append(JSONMember("column", .integer(place.column)))
+    }
+    if let constraint { members.append(JSONMember("constraint", .string(constraint))) }
+    if !notes.isEmpty {
+      members.append(JSONMember("notes", .array(notes.map { $0.json(sources) })))
+    }
+    return .object(members)
   }
 }

@@ -8,15 +8,24 @@ struct GivenValues {
   private let values: [(name: String, source: String, tensor: Tensor)]
   /// The number of values that `--inputs` gave.
   private let archivedCount: Int
+  /// The file of `--inputs`, where it holds weights that were saved: other steps may have others.
+  private let weightsPath: String?
 
   /// Reads the files.
   init(_ arguments: Arguments) throws {
     var values: [(name: String, source: String, tensor: Tensor)] = []
+    var weightsPath: String?
     if let path = arguments.text(.inputs) {
-      for entry in try Npz.decode(try readFile(path), name: path) {
+      let bytes = try readFile(path)
+      if path.hasSuffix(".safetensors") { weightsPath = path }
+      let entries =
+        weightsPath == nil
+        ? try Npz.decode(bytes, name: path) : try Safetensors.decode(bytes, name: path).tensors
+      for entry in entries {
         values.append((entry.name, "\(path): '\(entry.name)'", entry.tensor))
       }
     }
+    self.weightsPath = weightsPath
     archivedCount = values.count
     for (name, path) in arguments.bindings(.input) {
       values.append((name, path, try Npy.decode(try readFile(path), name: path)))
@@ -26,21 +35,38 @@ struct GivenValues {
 
   /// The values of the arguments of a function; a later one counts where one is given twice.
   ///
-  /// What `run --save` wrote holds results as well; those are passed over.
+  /// What `run --save` wrote holds results as well; those are passed over, as is the state of an
+  /// optimizer among weights that `train` saved.
   ///
-  /// - Throws: An error for names and positions that do not exist, and values of another type.
-  func resolved(for function: Function) throws(Diagnostic) -> [Int: Tensor] {
+  /// - Parameters:
+  ///   - function: The function.
+  ///   - classes: The number of classes of its arguments that are labels, by name.
+  /// - Returns: The values by argument.
+  /// - Throws: An error for names and positions that do not exist, values of another type, and labels
+  ///   of no class.
+  func resolved(
+    for function: Function, classes: [String: Int]
+  ) throws(Diagnostic) -> [Int: Tensor] {
+    if let weightsPath,
+      !values.prefix(archivedCount).contains(where: { function.argument(named: $0.name) != nil })
+    {
+      throw Diagnostic("\(weightsPath) holds no argument of @\(function.name)")
+    }
     var resolved: [Int: Tensor] = [:]
     for (place, (name, source, tensor)) in values.enumerated() {
       let plain = name.hasPrefix("%") ? String(name.dropFirst()) : name
       if place < archivedCount, function.argument(named: plain) == nil,
-        function.results.contains(where: { $0.name == plain })
+        weightsPath != nil || function.results.contains(where: { $0.name == plain })
       {
         continue
       }
       let index = try GivenValues.index(plain, source, function)
-      resolved[index] = try tensor.exactly(
-        function.argumentType(index), source: source, target: "%\(function.argumentName(index))")
+      let target = "%\(function.argumentName(index))"
+      let value = try tensor.exactly(
+        function.argumentType(index), source: source, target: target)
+      try value.requireLabels(
+        of: classes[function.argumentName(index)], source: source, target: target)
+      resolved[index] = value
     }
     return resolved
   }

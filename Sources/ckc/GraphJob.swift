@@ -75,6 +75,14 @@ struct GraphJob {
       }
     }
     options.entry = arguments.entry
+    if let name = arguments.text(.name) {
+      guard name == cIdentifier(name), name.utf8.count <= Compilation.nameLengthMax else {
+        throw Failure.usage(
+          "--name \(name): an identifier of C of at most \(Compilation.nameLengthMax) characters is "
+            + "expected")
+      }
+      options.name = name
+    }
     options.roles = arguments.roles
     options.optimizer = GraphJob.optimizer(arguments, default: defaultOptimizer)
     isJSON = arguments.isJSON

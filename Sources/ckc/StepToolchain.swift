@@ -30,6 +30,7 @@ enum StepToolchain {
     case .processor(let driver, let threads):
       let step = try CompiledStep(compilation, driver: driver)
       step.setThreads(threads)
+      try HostMemory.require(tensorsOf: step.function)
       return step
     case .device(let driver, let device):
       return try DeviceStep(compilation, driver: driver, architecture: device.architecture)

@@ -87,6 +87,14 @@ private enum BuiltLibrary {
     #expect(try readFile(work.file("out/net.c")) == Array(here.source.utf8))
     #expect(try readFile(work.file("out/net.h")) == Array(here.header.utf8))
 
+    // Files that cannot be read or written: the reason, too.
+    for words in [[work.file("no.ir"), work.file("out")], [graph, graph]] {
+      let failed = try Subprocess.run([program, words[0], "\(leastBytes)", words[1]])
+      #expect(failed.status == .exited(1))
+      let reason = String(decoding: failed.standardOutput, as: UTF8.self)
+      #expect(reason.contains("error: cannot "), "\(reason)")
+    }
+
     // Below it: the reason, and no files.
     let refused = try Subprocess.run([program, graph, "64", work.file("none")])
     #expect(refused.status == .exited(1))

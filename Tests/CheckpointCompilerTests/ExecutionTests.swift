@@ -108,6 +108,127 @@ private enum HandWritten {
 }
 
 @Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
+struct InterpreterCheckTests {
+  /// A kernel makes the wide value in registers; the interpreter would need gigabytes for it.
+  @Test func valuesThatAreTooLargeAreNotInterpreted() throws {
+    let text = """
+      func @main(%x: f32[4]) -> f32[4] {
+        %wide = broadcast_in_dim %x {dims = [0]} : f32[4,1000000000]
+        %y = reduce %wide {kind = max, dims = [1]}
+        return %y
+      }
+      """
+    var sources = SourceMap()
+    let compilation = try Compiler().compile(
+      Array(text.utf8), fileName: "test.ir", sources: &sources)
+    let step = try CompiledStep(compilation, driver: try #require(TestToolchain.driver))
+    guard case .tooLarge? = try InterpreterCheck(compilation)?.run(step) else {
+      Issue.record("4000000000 elements are interpreted")
+      return
+    }
+  }
+}
+
+@Suite struct LabelClassesTests {
+  private func classes(_ text: String) throws -> [String: Int] {
+    var sources = SourceMap()
+    return try parseModule(Array(text.utf8), name: "test.ir", sources: &sources).labelClasses
+  }
+
+  @Test func labelsAreFoundThroughCallsAndMoves() throws {
+    let found = try classes(
+      """
+      func @loss<B, K>(%logits: f32[B, K], %labels: i32[B]) {
+        %y = cross_entropy %logits, %labels
+        return %y
+      }
+      func @main(%x: f32[4,5], %y: ui8[2,2], %n: i32[4], %m: i32[4]) -> (
+          loss %loss: f32, %other: f32, %third: f32) {
+        %flat = reshape %y : ui8[4]
+        %wide = convert %flat : i32[4]
+        %loss = loss %x, %wide
+        %next = add %n, 1
+        %other = cross_entropy %x, %next
+        %third = accuracy %x, %m
+        return %loss, %other, %third
+      }
+      """)
+    #expect(found == ["y": 5, "m": 5])
+  }
+
+  @Test func aFunctionOfTheFileMayMeanAnythingByItsLabels() throws {
+    let found = try classes(
+      """
+      func @cross_entropy<B, K>(%logits: f32[B, K], %labels: i32[B]) {
+        %y = logit_of_label %logits, %labels
+        %z = reduce %y {kind = add, dims = [0]}
+        return %z
+      }
+      func @main(%x: f32[4,5], %y: i32[4]) -> f32 {
+        %loss = cross_entropy %x, %y
+        return %loss
+      }
+      """)
+    #expect(found.isEmpty)
+  }
+}
+
+@Suite struct ResultToleranceTests {
+  private func tolerances(_ text: String) throws -> [Double] {
+    var sources = SourceMap()
+    let compilation = try Compiler().compile(
+      Array(text.utf8), fileName: "test.ir", sources: &sources)
+    return try #require(compilation.differentiated).resultTolerances
+  }
+
+  @Test func theCoarsestTypeOnThePathFromTheArgumentsCounts() throws {
+    let found = try tolerances(
+      """
+      func @main(%x: f64[8], %y: f32[8], %n: i32[8]) -> (
+          %own: f64, %mixed: f64, %coarse: f32, %scaled: f64[8], %whole: i32[8]) {
+        %own = reduce %x {kind = add, dims = [0]}
+        %wide = convert %y : f64[8]
+        %sum = add %x, %wide
+        %mixed = reduce %sum {kind = add, dims = [0]}
+        %half = convert %x : bf16[8]
+        %back = convert %half : f32[8]
+        %coarse = reduce %back {kind = add, dims = [0]}
+        %two = constant 2.0 : f32
+        %two.wide = convert %two : f64
+        %spread = broadcast_in_dim %two.wide {dims = []} : f64[8]
+        %scaled = multiply %x, %spread
+        %whole = add %n, 1
+        return %own, %mixed, %coarse, %scaled, %whole
+      }
+      """)
+    #expect(found == [1e-9, 1e-3, 5e-2, 1e-9, 0])
+  }
+
+  @Test func whatALoopComputesCounts() throws {
+    let found = try tolerances(
+      """
+      func @more(%i: i32, %x: f64[4]) -> i1 {
+        %p = compare %i, 3 {direction = lt}
+        return %p
+      }
+      func @next(%i: i32, %x: f64[4]) -> (i32, f64[4]) {
+        %j = add %i, 1
+        %narrow = convert %x : f32[4]
+        %sine = sine %narrow
+        %y = convert %sine : f64[4]
+        return %j, %y
+      }
+      func @main(%x: f64[4]) -> f64[4] {
+        %zero = constant 0 : i32
+        %steps, %y = while %zero, %x {condition = @more, body = @next}
+        return %y
+      }
+      """)
+    #expect(found == [1e-3])
+  }
+}
+
+@Suite(.enabled(if: TestToolchain.driver != nil, TestToolchain.absence))
 struct CompiledStepTests {
   @Test func runsOnBuffersOfItsOwn() throws {
     let step = try HandWritten.step()

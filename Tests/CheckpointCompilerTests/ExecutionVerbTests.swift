@@ -167,6 +167,8 @@ struct ExecutionFailureTests {
     let work = try Workplace()
     try work.save(Tensor(zeros: TensorType(.f32, [24, 3])), "wide.npy")
     try work.save(Tensor(TensorType(.f32, [24]), repeating: 1), "real.npy")
+    let labels = (0..<24).map { Int64($0 == 17 ? 2 : 1) }
+    try work.save(Tensor(TensorType(.i64, [24]), integers: labels), "two.npy")
     func train(_ x: String, _ y: String) -> CommandResult {
       runCommand([
         "train", work.path("net.ir"), "--data", "x=\(work.path(x))", "--data",
@@ -176,6 +178,7 @@ struct ExecutionFailureTests {
     for (x, y, message) in [
       ("wide.npy", "y.npy", "holds f32[24,3], but %x takes rows of f32[…,2]"),
       ("x.npy", "real.npy", "holds f32[24], but %y is i32"),
+      ("x.npy", "two.npy", "two.npy: row 17 has the label 2, but the labels of %y are 0 to 1"),
       ("x.npy", "none.npy", "none.npy': no such file or directory"),
       ("net.ir", "y.npy", "net.ir: not a .npy file"),
     ] {
@@ -183,8 +186,53 @@ struct ExecutionFailureTests {
       #expect(result.status == .input && result.error.contains(message), "\(result.error)")
     }
     #expect(!work.exists("new"))
+    let evaluated = runCommand(
+      work.training(
+        "--eval", "x=\(work.path("x.npy"))", "--eval", "y=\(work.path("two.npy"))", "-o",
+        work.path("new/out.safetensors")))
+    #expect(evaluated.status == .input && evaluated.error.contains("two.npy: row 17 has the label"))
     let blocked = runCommand(work.training("-o", work.path("x.npy/w.safetensors")))
     #expect(blocked.status == .input && blocked.error.contains("a file is in the way"))
+  }
+
+  @Test(arguments: ["run", "train", "check", "profile"])
+  func memoryThatIsNotThereEndsTheCommand(verb: String) throws {
+    let work = try Workplace()
+    // Half a tebibyte each: the argument of one, the arena of the other.
+    try work.write(
+      """
+      func @main(%x: f32[137438953472], param %w: f32[137438953472]) -> (loss %loss: f32) {
+        %h = multiply %x, %w
+        %loss = reduce %h {kind = add, dims = [0]}
+        return %loss
+      }
+      """, "argument.ir")
+    try work.write(
+      """
+      func @main(%x: f32[4,2], param %w: f32[4] = ones) -> (loss %loss: f32) {
+        %wide = broadcast_in_dim %w {dims = [0]} : f32[4,34359738368]
+        %sorted = sort %wide {comparator = @less, dim = 1}
+        %loss = reduce %sorted {kind = max, dims = [0, 1]}
+        return %loss
+      }
+      func @less(%a: f32, %b: f32) -> i1 {
+        %p = compare %a, %b {direction = lt}
+        return %p
+      }
+      """, "arena.ir")
+    for graph in ["argument.ir", "arena.ir"] where verb != "train" || graph == "arena.ir" {
+      var words = [verb, work.path(graph)]
+      switch verb {
+      case "run": words += ["--save", work.path("out")]
+      case "train": words += ["--data", "x=\(work.path("x.npy"))", "-o", work.path("out")]
+      case "profile": words += ["-o", work.path("out")]
+      default: break
+      }
+      let result = runCommand(words)
+      #expect(result.status == .toolchain && result.error.contains("no memory for "))
+      #expect(result.error.hasSuffix(" bytes\n"), "\(result.error)")
+      #expect(!work.exists("out"))
+    }
   }
 
   @Test(arguments: ["compile", "run", "train", "check", "profile"])
@@ -220,8 +268,31 @@ struct RunVerbTests {
     #expect(again.status == .done, "\(again.error)")
     let seen = again.output.split(separator: "\n").last { $0.hasPrefix("%seen") }
     #expect(seen?.split(separator: " ") == ["%seen", "i32[1]", "2"], "\(again.output)")
+    let trained = runCommand(
+      work.training("--optimizer", "momentum", "-o", work.path("w.safetensors")))
+    #expect(trained.status == .done, "\(trained.error)")
+    let weights = runCommand("run", work.path("net.ir"), "--inputs", work.path("w.safetensors"))
+    #expect(weights.status == .done, "\(weights.error)")
+    let count = weights.output.split(separator: "\n").last { $0.hasPrefix("%seen") }
+    #expect(count?.split(separator: " ").last == "7", "\(weights.output)")
     let missing = runCommand("run", work.path("net.ir"), "--inputs", work.path("none.npz"))
     #expect(missing.status == .input && missing.error.contains("none.npz"))
+  }
+
+  @Test func ofNoNumberNothingIsTheLeast() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%x: f32[3]) -> f32[3] {
+        %y = log %x
+        return %y
+      }
+      """, "log.ir")
+    try work.save(Tensor(TensorType(.f32, [3]), floats: [-1, -2, -3]), "in.npy")
+    let words = ["run", work.path("log.ir"), "--input", "x=\(work.path("in.npy"))"]
+    let result = runCommand(words)
+    #expect(result.output.contains("min nan  max nan  mean nan  3 NaN"), "\(result.output)")
+    #expect(runCommand(words + ["--json"]).output.contains("\"min\":null,\"max\":null"))
   }
 
   @Test func namesWhatDoesNotExist() throws {
@@ -235,6 +306,11 @@ struct RunVerbTests {
     #expect(error("scle").contains("@main has no argument %scle; did you mean '%scale'?"))
     #expect(error("17").contains("@main has 9 arguments, none at position 17"))
     #expect(error("x").contains("x.npy holds f32[24,2], but %x is f32[4,2]"))
+    let labels = Tensor(TensorType(.i32, [4]), integers: [0, 1, -1, 0])
+    try work.save(labels, "labels.npy")
+    let wrong = runCommand("run", work.path("net.ir"), "--input", "y=\(work.path("labels.npy"))")
+    #expect(wrong.status == .input)
+    #expect(wrong.error.contains("labels.npy: row 2 has the label -1, but the labels of %y are 0"))
   }
 }
 
@@ -248,6 +324,24 @@ struct CheckVerbTests {
     #expect(result.status == .done, "\(result.output)\(result.error)")
     let lines = result.output.split(separator: "\n")
     #expect(lines.count == 8 && lines.allSatisfy { $0.hasPrefix("ok ") }, "\(result.output)")
+  }
+
+  /// A gradient in `f64` that was computed in `f32` is as good as that.
+  @Test func resultsAreAsExactAsTheCoarsestTypeOnTheWay() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%x: f32[64, 7], param %h: f64[7] = normal(1.0)) -> (loss %loss: f32) {
+        %hc = convert %h : f32[7]
+        %lh = add_bias %x, %hc
+        %sg = logistic %lh
+        %sq = square %sg
+        %loss = reduce %sq {kind = add, dims = [0, 1]}
+        return %loss
+      }
+      """, "mixed.ir")
+    let result = runCommand("check", work.path("mixed.ir"))
+    #expect(result.status == .done, "\(result.output)\(result.error)")
   }
 
   @Test func aWrongGradientFails() throws {
@@ -291,7 +385,12 @@ struct CompileVerbTests {
     let program = try Subprocess.run([work.path("out/main"), "3"], joinsStreams: true)
     let text = String(decoding: program.standardOutput, as: UTF8.self)
     #expect(program.isSuccess && text.hasPrefix("3 steps, ") && text.contains(" bytes"), "\(text)")
-    #expect(try !Subprocess.run([work.path("out/main"), "none"], joinsStreams: true).isSuccess)
+    let large = ["99999999999999999999", "1152921504606846976"]
+    for steps in ["none", "5x", "0", "-1", "+1", ""] + large {
+      let refused = try Subprocess.run([work.path("out/main"), steps], joinsStreams: true)
+      let text = String(decoding: refused.standardOutput, as: UTF8.self)
+      #expect(refused.status == .exited(2) && text.hasPrefix("usage: "), "\(steps): \(text)")
+    }
 
     let again = runCommand(
       "compile", work.path("net.ir"), "--plan", work.path("out/main.plan.json"), "-o",
@@ -314,6 +413,45 @@ struct CompileVerbTests {
       "compile", work.path("planned.ir"), "--emit", "c,plan", "-o", work.path("third"))
     #expect(planned.status == .input && !work.exists("third"), "\(planned.error)")
     #expect(planned.error.contains("--emit plan: the graph holds its plan already"))
+  }
+
+  @Test func namesLikeEmittedOnesCompile() throws {
+    let work = try Workplace()
+    try work.write(
+      """
+      func @main(%main_ARENA_BYTES: f32[4], param %main_step: f32[4], state %main_ARENA_ALIGN: f32[4])
+          -> (loss %main_inputs: f32, update(%main_ARENA_ALIGN) %main_ARENA_BYTES_: f32[4]) {
+        %h = multiply %main_ARENA_BYTES, %main_step
+        %sum = add %h, %main_ARENA_ALIGN
+        %loss = reduce %sum {kind = add, dims = [0]}
+        return %loss, %h
+      }
+      """, "names.ir")
+    let result = runCommand(
+      "compile", work.path("names.ir"), "--emit", "c,lib", "-o", work.path("out"))
+    #expect(result.status == .done, "\(result.error)")
+  }
+
+  @Test func networksOfDifferentNamesLink() throws {
+    let work = try Workplace()
+    for (name, budget) in [("first", "100%"), ("second", "min")] {
+      let result = runCommand(
+        "compile", work.path("net.ir"), "--name", name, "--budget", budget, "-o", work.path("out"))
+      #expect(result.status == .done, "\(result.error)")
+    }
+    try work.write(
+      """
+      #include "first.h"
+      #include "second.h"
+      int main(void) { return first_ARENA_BYTES > second_ARENA_BYTES ? 0 : 1; }
+
+      """, "out/app.c")
+    let sources = ["app", "first", "second"].map { work.path("out/\($0).c") }
+    try #require(TestToolchain.driver).compile(sources, to: work.path("app"), as: .executable)
+    #expect(try Subprocess.run([work.path("app")], joinsStreams: true).isSuccess)
+    let wrong = runCommand("compile", work.path("net.ir"), "--name", "2nd", "-o", work.path("new"))
+    #expect(wrong.status == .usage && wrong.error.contains("an identifier of C"))
+    #expect(!work.exists("new"))
   }
 
   @Test func leavesNothingWhereItCannotWrite() throws {

@@ -83,6 +83,23 @@ import Testing
     #expect(other.text().contains("strategy given"))
   }
 
+  @Test func nothingIsAShareOfNoMemory() throws {
+    var sources = SourceMap()
+    let text = """
+      func @main(%x: f32[4], param %w: f32[4]) -> (loss %loss: f32) {
+        %h = multiply %x, %w
+        %loss = reduce %h {kind = add, dims = [0]}
+        return %loss
+      }
+      """
+    let options = CompileOptions(pins: [ValuePin(value: "loss", .recompute)])
+    let compilation = try Compiler(options: options).compile(
+      Array(text.utf8), fileName: "net.ir", sources: &sources)
+    let report = try #require(PlanReport(compilation))
+    #expect(report.keepAllArenaBytes == 0 && report.arenaBytes > 0)
+    #expect(report.text().contains("64 B  0 B, when everything is kept"), "\(report.text())")
+  }
+
   @Test func aSavedPlanIsReadBack() throws {
     let compilation = try Self.compile()
     let plan = try #require(SavedPlan(compilation))
@@ -97,6 +114,9 @@ import Testing
     ] {
       #expect(throws: Diagnostic.self) { try SavedPlan(json: Array(wrong.utf8)) }
     }
+    let wrong = "{\"order\":[0,\n [1]], \"kernels\":[\"a\"]}"
+    let error = #expect(throws: Diagnostic.self) { try SavedPlan(json: Array(wrong.utf8)) }
+    #expect(error?.location.offset == 14, "\(String(describing: error))")
   }
 
   @Test func measuredCostsAreReadBack() throws {
@@ -108,6 +128,11 @@ import Testing
     ] {
       #expect(throws: Diagnostic.self) { try MeasuredCosts.read(json: Array(wrong.utf8)) }
     }
+    let wrong = "{\"kernels\":{\"a\":1,\"b\": -1}}"
+    let error = #expect(throws: Diagnostic.self) {
+      try MeasuredCosts.read(json: Array(wrong.utf8))
+    }
+    #expect(error?.location.offset == 23, "\(String(describing: error))")
   }
 
   @Test func explainsWhatBecomesOfValues() throws {

@@ -111,6 +111,37 @@ private struct Page {
     #expect(heading.dropFirst(3).prefix { $0 != " " } == VersionVerb.version)
   }
 
+  /// A version in running text is forgotten at the next one.
+  @Test func noPageNamesAnotherVersion() throws {
+    for page in try Page.all where page.path != "CHANGELOG.md" {
+      for match in page.text.matches(of: /Version ([0-9]+\.[0-9]+\.[0-9]+)/) {
+        #expect(String(match.1) == VersionVerb.version, "\(page.path)")
+      }
+    }
+  }
+
+  @Test func theProblemsOfTheManualAreSolvedAsItSays() throws {
+    let page = try Page("docs/strategies.md")
+    let work = try TemporaryDirectory()
+    func result(_ verb: String, _ problem: String) throws -> String {
+      try writeFileAtomically(Array(problem.utf8), to: work.file("problem"))
+      let result = runCommand([verb, work.file("problem")])
+      #expect(result.status == .done, "\(result.error)")
+      return result.output
+    }
+    func members(_ text: String) throws -> [JSONMember] {
+      let value = try JSONValue.parse(Array(text.utf8))
+      return try #require(value.objectValue).filter { $0.key != "seconds" }
+    }
+    let problems = page.blocks("json")
+    try #require(problems.count == 2)
+    #expect(try members(try result("solve", problems[0])) == members(problems[1]))
+    let buffers = page.blocks("csv")
+    try #require(buffers.count == 2)
+    #expect(try result("pack", buffers[0]) == buffers[1])
+    #expect(try result("pack", buffers[1]) == buffers[1])
+  }
+
   @Test func theErrorsOfTheFunctionsAreThoseOfTheSource() throws {
     let source = String(
       decoding: try readFile(

@@ -139,6 +139,23 @@ import Testing
     }
   }
 
+  @Test func fewRowsAreOneBlock() throws {
+    var target = Target.cpu()
+    target.schedule = try ScheduleRules(text: Array("8 x 512 x 512 f32: rows = 4".utf8))
+    let text = """
+      func @main(%x: f32[8,512], %w: f32[512,512]) -> f32[8,512] {
+        %y = linear %x, %w
+        return %y
+      }
+      """
+    do {
+      _ = try LoopSamples.compile(text, CompileOptions(target: target))
+      Issue.record("4 of 8 rows are taken")
+    } catch CompileError.input(let list) {
+      #expect(list.diagnostics.map(\.message) == ["rows: all 8"])
+    }
+  }
+
   @Test func rulesAboutNothingAreWarnedOf() throws {
     let remarks = try compilation(rules: "\n  7 x 7 x 7 bf16: depth = 7").remarks
     #expect(remarks.map(\.severity) == [.warning] && remarks[0].location.offset == 3)
@@ -149,7 +166,8 @@ import Testing
     ("200 x 60 f32: depth = 4", "'f32': ROWS x COLUMNS x DEPTH is expected", 9),
     ("200 x 60 x 40 f31: depth = 4", "'f31': a dtype is expected", 14),
     ("0 x 60 x 40 f32: depth = 4", "'0': a whole number from 1 is expected", 0),
-    ("9999999999999999999999 x 1", "'9999999999999999999999': a whole number", 0),
+    ("9999999999999999999999 x 1", "'9999999999999999999999': it is too large", 0),
+    ("6 x 5 x 4 f32: slices = 1000000000000", "'1000000000000': it is too large", 24),
     ("2 x 6 x 4 f32 depth = 4", "'depth': ':' is expected", 14),
     ("2 x 6 x 4 f32: dept = 4", "'dept': it is one of form, slices,", 15),
     ("2 x 6 x 4 f32: depth 4", "'4': '=' is expected", 21),

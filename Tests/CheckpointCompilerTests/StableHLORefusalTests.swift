@@ -70,6 +70,47 @@ import Testing
     #expect(found.contains(message), "\(found)")
   }
 
+  @Test(arguments: [
+    (
+      "tensor<f32>", "%r = stablehlo.tanh %arg0 : tensor<2xf32>", "",
+      "a.mlir:1:42: error: a result of @main is written as f32, but f32[2] is returned"
+    ),
+    (
+      "(tensor<2xf32>, tensor<2xf32>)", "%r = stablehlo.tanh %arg0 : tensor<2xf32>", "",
+      "a.mlir:1:11: error: @main has 2 results, but returns 1"
+    ),
+    (
+      "tensor<2xf32>", "%r = call @f(%arg0) : (tensor<2xf32>) -> tensor<2xf32>",
+      "func.func private @f(%arg0: tensor<2xf32>) -> tensor<2xi32> {\n"
+        + "  return %arg0 : tensor<2xf32>\n}\n",
+      "a.mlir:5:47: error: a result of @f is written as i32[2], but f32[2] is returned"
+    ),
+    (
+      "tensor<2xf32>",
+      "%r = stablehlo.tanh %arg0 : tensor<2xf32>\n  %r = stablehlo.negate %r : tensor<2xf32>", "",
+      "a.mlir:3:3: error: %r is defined twice"
+    ),
+    (
+      "tensor<2xf32>",
+      "%arg0 = stablehlo.tanh %arg0 : tensor<2xf32>\n  %r = stablehlo.tanh %arg0 : tensor<2xf32>",
+      "", "a.mlir:2:3: error: %arg0 is defined twice"
+    ),
+    (
+      "tensor<2xf32>", "%r = stablehlo.tanh %arg0 : tensor<2xf32>",
+      "func.func @main(%arg0: tensor<f32>) -> tensor<f32> {\n  return %arg0 : tensor<f32>\n}\n",
+      "a.mlir:5:11: error: @main is defined twice"
+    ),
+  ])
+  func whatContradictsItselfIsRefused(
+    result: String, body: String, after: String, message: String
+  ) {
+    let found = StableHLOSamples.ir(
+      "func.func @main(%arg0: tensor<2xf32>) -> \(result) {\n  \(body)\n"
+        + "  return %r : tensor<2xf32>\n}\n" + after)
+    #expect(found.contains(message), "\(found)")
+    #expect(found.split(separator: "\n").count { $0.contains(": error: ") } == 1, "\(found)")
+  }
+
   // MARK: Roles
 
   static let forward = """

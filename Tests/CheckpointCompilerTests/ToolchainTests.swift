@@ -20,6 +20,38 @@ import Testing
     #expect(try readFile(directory.file("new/b")) == [3])
   }
 
+  @Test func aFileKeepsItsModeAndALinkItsTarget() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.file("deep/file")
+    try writeFileAtomically([1], to: file)
+    chmod(file, 0o640)
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("link"), withDestinationPath: "deep/file")
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("second"), withDestinationPath: directory.file("link"))
+    func mode(_ path: String) -> mode_t {
+      var status = stat()
+      return lstat(path, &status) == 0 ? status.st_mode : 0
+    }
+    try writeFileAtomically([2], to: directory.file("second"))
+    #expect(try readFile(file) == [2])
+    #expect(mode(file) == S_IFREG | 0o640)
+    #expect(mode(directory.file("link")) & S_IFMT == S_IFLNK)
+    #expect(mode(directory.file("second")) & S_IFMT == S_IFLNK)
+    var batch = OutputBatch()
+    batch.add([3], to: file, isExecutable: true)
+    try batch.commit()
+    #expect(mode(file) == S_IFREG | 0o750)
+    // A link to nothing yet.
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("ahead"), withDestinationPath: "new/file")
+    try writeFileAtomically([4], to: directory.file("ahead"))
+    #expect(try readFile(directory.file("new/file")) == [4])
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.file("round"), withDestinationPath: "round")
+    #expect(throws: FileError.self) { try writeFileAtomically([5], to: directory.file("round")) }
+  }
+
   @Test func leavesNothingWhenOneFileFails() throws {
     let directory = try TemporaryDirectory()
     try writeFileAtomically([1], to: directory.file("kept"))

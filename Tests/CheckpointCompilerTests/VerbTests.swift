@@ -63,6 +63,48 @@ struct Workspace: ~Copyable {
     #expect(entry.status == .input && entry.error.contains("@mian"))
   }
 
+  @Test func nothingIsWrittenOverWhatIsRead() throws {
+    let work = try Workspace()
+    let graph = try work.graph()
+    let text = try work.read("graph.ir")
+    try FileManager.default.createSymbolicLink(
+      atPath: work.path("link"), withDestinationPath: "graph.ir")
+    for (verb, option) in [("inspect", "-o"), ("plan", "-o"), ("train", "-o"), ("run", "--save")] {
+      let result = runCommand(verb, graph, option, work.path("link"))
+      #expect(result.status == .usage && result.error.contains("that is the input \(graph)"))
+    }
+    let planned = try work.write("main.planned.ir", text)
+    let compiled = runCommand("compile", planned, "--emit", "ir", "-o", work.path("."))
+    #expect(compiled.status == .usage && compiled.error.contains("that is the input"))
+    #expect(try work.read("graph.ir") == text && work.read("main.planned.ir") == text)
+    #expect(runCommand("fmt", "-i", graph).status == .done)
+  }
+
+  @Test func machinesGetEveryErrorWithItsPlace() throws {
+    let work = try Workspace()
+    let graph = try work.write(
+      "bad.ir",
+      """
+      func @main(%x: f32[4], %w: f32[5]) -> f32[4] {
+        %a = add %x, %w
+        %b = tahn %x
+        return %x
+      }
+      """)
+    let value = try JSONValue.parse(Array(runCommand("plan", graph, "--json").output.utf8))
+    #expect(value["exitStatus"] == 1)
+    let found = try #require(value["diagnostics"]?.arrayValue)
+    #expect(found.count == 2 && value["error"] == found[0]["message"])
+    #expect(found[0]["file"] == .string(graph) && found[0]["severity"] == "error")
+    #expect(found[0]["line"] == 2 && found[0]["column"] == 8 && found[0]["constraint"] == "add_c1")
+    let note = try #require(found[0]["notes"]?.arrayValue?.first)
+    #expect(note["severity"] == "note" && note["line"] == 1 && note["column"] == 12)
+    #expect(found[1]["line"] == 3 && found[1]["notes"] == nil)
+    let plain = try JSONValue.parse(Array(runCommand("plan", "none.ir", "--json").output.utf8))
+    #expect(plain["diagnostics"]?.arrayValue?.first?["message"] == plain["error"])
+    #expect(plain["diagnostics"]?.arrayValue?.first?["file"] == nil)
+  }
+
   @Test func anUnreachableBudgetEndsWithStatus3AndNamesTheSmallest() throws {
     let work = try Workspace()
     let graph = try work.graph()
@@ -76,6 +118,29 @@ struct Workspace: ~Copyable {
     #expect(runCommand("plan", graph, "--budget", "\(smallest)").status == .done)
     let fixed = runCommand("plan", graph, "--budget", "64", "--strategy", "none")
     #expect(fixed.status == .budget && fixed.error.contains("the plan needs"))
+  }
+
+  /// The kernel that needs most is in a layer; the line that calls it is the user's.
+  @Test func aBudgetThatALayerBreaksNamesTheCall() throws {
+    let work = try Workspace()
+    let graph = try work.write(
+      "net.ir",
+      """
+      func @block(%x: f32[64,64], %g: f32[64], %b: f32[64]) {
+        %n = layer_norm %x, %g, %b
+        %a = gelu %n
+        return %a
+      }
+      func @main(%x: f32[64,64], %y: f32[64,64], param %g: f32[64], param %b: f32[64])
+          -> (loss %loss: f32) {
+        %h = block %x, %g, %b
+        %loss = mse %h, %y
+        return %loss
+      }
+      """)
+    let result = runCommand("plan", graph, "--budget", "64")
+    #expect(result.error.contains("prelude/"), "\(result.error)")
+    #expect(result.error.contains("net.ir:2:8: note: the layer is called here"), "\(result.error)")
   }
 
   @Test func stagesArePrintedAndEndTheCommand() throws {
@@ -247,6 +312,13 @@ struct Workspace: ~Copyable {
     #expect(throws: FileError.self) { try work.read("o.csv") }
     let wrong = runCommand("pack", try work.write("w.csv", "id,lower,upper,size\na,0,x,4\n"))
     #expect(wrong.status == .input && wrong.error.contains("w.csv:2:5: error: 'x'"))
+    for (row, message) in [
+      ("a,0,1,99999999999999999999", "'99999999999999999999' is too large"),
+      ("a,0,1,-4", "the size of buffer 'a' is negative: -4"),
+    ] {
+      let wrong = runCommand("pack", try work.write("w.csv", "id,lower,upper,size\n\(row)\n"))
+      #expect(wrong.error.contains("w.csv:2:7: error: \(message)"), "\(wrong.error)")
+    }
   }
 }
 
@@ -287,6 +359,12 @@ struct Workspace: ~Copyable {
     let list = runCommand("ops")
     for opcode in Opcode.allCases { #expect(list.output.contains(opcode.name)) }
     #expect(runCommand("ops", "pad").output.contains("pad"))
+    let longer = runCommand("ops", "dot")
+    #expect(longer.error.hasSuffix("no op 'dot'; did you mean 'dot_general'?\n"), "\(longer.error)")
+    let several = runCommand("ops", "slice")
+    #expect(several.status == .done)
+    let part = runCommand("ops", "window")
+    #expect(part.error.contains("did you mean 'reduce_window' or 'reduce_window_with'?"))
     let wrong = runCommand("ops", "padd")
     #expect(wrong.status == .usage && wrong.error.contains("did you mean 'pad'?"))
     let json = try JSONValue.parse(Array(runCommand("ops", "--json").output.utf8))

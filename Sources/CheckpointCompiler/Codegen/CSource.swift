@@ -49,8 +49,10 @@ struct CProgramPrinter {
       if case .update(let argument) = result.role { updated.insert(argument) }
     }
     var names: [CallerGroup: Set<String>] = [:]
+    let macros = ["ARENA_BYTES", "ARENA_ALIGN"].map { "\(program.name)_\($0)" }
     func unique(_ name: String, _ fallback: String, _ group: CallerGroup) -> String {
       var candidate = cMemberName(name.isEmpty ? fallback : name)
+      if macros.contains(candidate) { candidate += "_" }
       while !names[group, default: []].insert(candidate).inserted { candidate += "_" }
       return candidate
     }

@@ -86,7 +86,8 @@ extension Contraction.Part {
       return (.rows, "a slice has all \(rowCount)")
     }
     if isCut(rule.rows, rowCount, unit: tall) {
-      return (.rows, "a multiple of \(tall) below \(rowCount), or all \(rowCount)")
+      let all = "all \(rowCount)"
+      return (.rows, rowCount > tall ? "a multiple of \(tall) below \(rowCount), or \(all)" : all)
     }
     let wide = CGemmSource.columnBytesMax / dtypes.sum.byteCount
     let all = quotient(columnCount, wide) * wide

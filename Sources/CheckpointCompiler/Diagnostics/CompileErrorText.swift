@@ -9,7 +9,11 @@ extension CompileError {
       [
         Diagnostic(
           error.message,
-          notes: error.note.map { [Diagnostic.note($0, at: error.location)] } ?? [])
+          notes: error.note.map { note in
+            let isCalled = error.callLocation != .unknown
+            let call = Diagnostic.note("the layer is called here", at: error.callLocation)
+            return [.note(note, at: error.location)] + (isCalled ? [call] : [])
+          } ?? [])
       ]
     case .defect(let message):
       [Diagnostic("a checker refused what ckc made: \(message); please report this")]

@@ -1,17 +1,30 @@
 // Diagnostics as text: `file:line:column: error: message [constraint]`, the line, and carets.
+//
+// Nobody reads thousands of errors: the first of a list are shown, and how many more there are.
 
 /// Renders diagnostics with the source line they point at.
 public struct DiagnosticRenderer: Sendable {
   /// The texts that locations refer to.
   public var sources: SourceMap
 
+  /// The most diagnostics of a list that are shown, apart from their notes.
+  public static let shownMax = 100
+
   /// A renderer for the given texts.
   public init(sources: SourceMap) { self.sources = sources }
 
-  /// All diagnostics, each with its notes, every line ending in a line break.
+  /// The first diagnostics, each with its notes, and how many more there are; every line ends in a
+  /// line break.
   public func render(_ diagnostics: [Diagnostic]) -> String {
     var out = ""
-    for diagnostic in diagnostics { render(diagnostic, into: &out) }
+    for diagnostic in diagnostics.prefix(DiagnosticRenderer.shownMax) {
+      render(diagnostic, into: &out)
+    }
+    let rest = diagnostics.dropFirst(DiagnosticRenderer.shownMax)
+    if let next = rest.first {
+      let word = next.severity.rawValue + (rest.count == 1 ? "" : "s")
+      out += "ckc: and \(rest.count) more \(word)\n"
+    }
     return out
   }
 

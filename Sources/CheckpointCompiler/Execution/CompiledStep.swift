@@ -56,7 +56,8 @@ public final class CompiledStep {
   ///   - compilation: A compilation whose last stage was `code`.
   ///   - driver: The C compiler.
   ///   - defines: Macros to define, such as `CKC_POISON`.
-  /// - Throws: An error with the compiler's command line and output.
+  /// - Throws: An error with the compiler's command line and output, or with the bytes for which there
+  ///   is no memory.
   public convenience init(
     _ compilation: Compilation, driver: CompilerDriver, defines: [String] = []
   ) throws(ToolchainError) {
@@ -97,15 +98,20 @@ public final class CompiledStep {
     }
     setThreadCount = hasOpenMP ? try? library.symbol("omp_set_num_threads") : nil
     kernelNs = isProfiled ? Array(repeating: 0, count: KernelOrder(function).kernels.count) : []
-    arguments = function.argumentTypes.map { GuardedBuffer(byteCount: $0.sizeBytes) }
     let resultTypes = function.resultTypes
     self.resultTypes = resultTypes
-    results = function.results.indices.map { index in
-      function.results[index].updatedArgument == nil
-        ? GuardedBuffer(byteCount: resultTypes[index].sizeBytes) : nil
+    let sizeBytes = (function.argumentTypes + resultTypes).reduce(arenaBytes) { $0 + $1.sizeBytes }
+    try HostMemory.require(sizeBytes)
+    var (arguments, results) = ([GuardedBuffer](), [GuardedBuffer?]())
+    for type in function.argumentTypes {
+      arguments.append(try GuardedBuffer(byteCount: type.sizeBytes))
     }
-    arena = GuardedBuffer(byteCount: arenaBytes, guardByteCount: 4096)
-    let (arguments, results) = (arguments, results)
+    for (result, type) in zip(function.results, resultTypes) {
+      let isUpdate = result.updatedArgument != nil
+      results.append(isUpdate ? nil : try GuardedBuffer(byteCount: type.sizeBytes))
+    }
+    arena = try GuardedBuffer(byteCount: arenaBytes, guardByteCount: 4096)
+    (self.arguments, self.results) = (arguments, results)
     inputPointers = PointerList(interface.inputs.map { arguments[$0] })
     parameterPointers = PointerList(interface.parameters.map { arguments[$0] })
     statePointers = PointerList(interface.state.map { arguments[$0] })

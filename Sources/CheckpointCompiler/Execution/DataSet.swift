@@ -34,10 +34,11 @@ package struct DataSet: Sendable {
   ///   - tensors: Tensors by the name of the input, and what to call each in messages.
   ///   - function: The function whose inputs they are.
   ///   - option: The option that they came from, for messages.
+  ///   - classes: The number of classes of the inputs that are labels, by name.
   /// - Throws: An error where an input lacks data, or a tensor does not fit.
   package init(
     _ tensors: [(name: String, source: String, tensor: Tensor)], for function: Function,
-    option: String
+    option: String, classes: [String: Int] = [:]
   ) throws(Diagnostic) {
     let inputs = function.arguments.indices.filter {
       function.arguments[$0].role == .input && !function.isKey($0) && !function.isLearningRate($0)
@@ -90,6 +91,7 @@ package struct DataSet: Sendable {
       if columns.isEmpty { (sampleCount, firstSource) = (samples, given.source) }
       let converted = try given.tensor.exactly(
         type.dtype, source: given.source, target: "%\(name)")
+      try converted.requireLabels(of: classes[name], source: given.source, target: "%\(name)")
       columns.append(
         Column(
           argument: index, bytes: converted.bytes, sampleBytes: type.sizeBytes / batchCount))

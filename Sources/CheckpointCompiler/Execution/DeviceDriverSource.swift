@@ -44,9 +44,9 @@ extension Compilation {
       }
 
       int main(int argc, char **argv) {
-        const long steps = argc > 1 ? strtol(argv[1], NULL, 10) : 10;
+        const long steps = argc > 1 ? step_count(argv[1]) : 10;
         if (argc > 2 || steps < 1) {
-          fprintf(stderr, "usage: %s [STEPS]\\n", argv[0]);
+          fprintf(stderr, "usage: %s [STEPS], at most %ld\\n", argv[0], steps_max);
           return 2;
         }
         \(name)_device *device = NULL;

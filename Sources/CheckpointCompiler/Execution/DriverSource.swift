@@ -34,9 +34,9 @@ extension Compilation {
     text += DriverBuffer.functions + DriverBuffer.clock
     text += """
       int main(int argc, char **argv) {
-        const long steps = argc > 1 ? strtol(argv[1], NULL, 10) : 10;
+        const long steps = argc > 1 ? step_count(argv[1]) : 10;
         if (argc > 2 || steps < 1) {
-          fprintf(stderr, "usage: %s [STEPS]\\n", argv[0]);
+          fprintf(stderr, "usage: %s [STEPS], at most %ld\\n", argv[0], steps_max);
           return 2;
         }
 
@@ -191,6 +191,16 @@ struct DriverBuffer {
         }
       }
       return memory;
+    }
+
+    static const long steps_max = 10000000;
+
+    /* The number that a text spells; 0 where it spells none, or too large a one. */
+    static long step_count(const char *text) {
+      char *end = NULL;
+      const long count = strtol(text, &end, 10);
+      const int is_number = text[0] >= '0' && text[0] <= '9' && *end == '\\0';
+      return is_number && count <= steps_max ? count : 0;
     }
 
     static int ascending(const void *a, const void *b) {

@@ -13,16 +13,18 @@ final class GuardedBuffer {
   private static let guardByte: UInt8 = 0xC7
 
   /// Memory of zeros.
-  init(byteCount: Int, guardByteCount: Int = 64) {
+  ///
+  /// - Throws: An error where there is no memory for it.
+  init(byteCount: Int, guardByteCount: Int = 64) throws(ToolchainError) {
     self.byteCount = byteCount
     self.guardByteCount = guardByteCount
-    address = .allocate(
+    address = try HostMemory.allocate(
       byteCount: byteCount + guardByteCount, alignment: GuardedBuffer.alignment)
     memset(address, 0, byteCount)
     memset(address + byteCount, Int32(GuardedBuffer.guardByte), guardByteCount)
   }
 
-  deinit { address.deallocate() }
+  deinit { free(address) }
 
   /// The bytes.
   var bytes: UnsafeMutableRawBufferPointer {

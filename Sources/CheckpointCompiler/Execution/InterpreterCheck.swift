@@ -16,7 +16,7 @@ package struct InterpreterCheck: Sendable {
   package enum Outcome: Sendable {
     /// All results agree; the largest difference and the result that has it.
     case agrees(largest: Double, result: String)
-    /// A result differs by more than the tolerance of its dtype.
+    /// A result differs by more than the dtypes it was computed in explain.
     case differs(result: String, difference: Double)
     /// The graph has too many operations.
     case tooLarge(operations: Double)
@@ -49,23 +49,29 @@ package struct InterpreterCheck: Sendable {
     }
   }
 
+  /// The number of elements of all values: what a kernel makes in registers is interpreted in memory.
+  private var elementCount: Double {
+    function.values.elements.reduce(0) { $0 + Double($1.type.elementCount) }
+  }
+
   /// Runs a compiled step once and compares.
   ///
   /// - Parameter step: A step of the compilation, its arguments set.
   /// - Returns: What was found.
   /// - Throws: What the interpreter refuses.
   package func run(_ step: CompiledStep) throws(InterpreterError) -> Outcome {
-    let operations = InterpreterCheck.operations(of: function)
+    let operations = max(InterpreterCheck.operations(of: function), elementCount)
     guard operations <= InterpreterCheck.operationsMax else {
       return .tooLarge(operations: operations)
     }
     let expected = try interpret(function, arguments: step.argumentValues)
     step.run()
     var largest = (difference: 0.0, result: "")
+    let tolerances = function.resultTolerances
     for (index, result) in function.results.enumerated() {
       if skipsUpdates, case .update = result.role { continue }
       let difference = InterpreterCheck.difference(step.result(index), expected[index])
-      guard difference <= InterpreterCheck.tolerance(expected[index].type.dtype) else {
+      guard difference <= tolerances[index] else {
         return .differs(result: result.name, difference: difference)
       }
       if difference >= largest.difference { largest = (difference, result.name) }

@@ -22,10 +22,11 @@ extension Compilation {
       case .sgd, .momentum, nil: false
       }
     var largest = (difference: 0.0, name: "")
+    let tolerances = function.resultTolerances
     for (index, result) in function.results.enumerated() {
       if skipsUpdates, case .update = result.role { continue }
       let difference = InterpreterCheck.difference(found[index], expected[index])
-      guard difference <= InterpreterCheck.tolerance(found[index].type.dtype) else {
+      guard difference <= tolerances[index] else {
         return (
           false,
           "result %\(result.name) is off by \(short(difference)) of its largest element from C"

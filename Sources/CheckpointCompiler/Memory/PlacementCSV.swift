@@ -41,8 +41,10 @@ struct PlacementCSV {
       func integer(_ name: String) throws(Diagnostic) -> Int {
         let (text, offset) = try field(name)
         guard let value = Int(text), value.magnitude < 1 << 62 else {
+          let digits = text.utf8.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") }
+          let isNumber = !digits.isEmpty && digits.allSatisfy { (48...57).contains($0) }
           throw Diagnostic(
-            "'\(text)' is not a whole number",
+            "'\(text)' is " + (isNumber ? "too large" : "not a whole number"),
             at: SourceLocation(
               file: file, offset: Int32(clamping: offset), length: Int32(clamping: text.utf8.count))
           )
@@ -52,9 +54,16 @@ struct PlacementCSV {
       let name = columns["id"] == nil ? String(buffers.count) : try field("id").text
       let lower = try integer("lower")
       let upper = try integer("upper")
+      let size = try integer("size")
+      if size < 0 {
+        let (text, offset) = try field("size")
+        throw Diagnostic(
+          "the size of buffer '\(name)' is negative: \(size)",
+          at: SourceLocation(
+            file: file, offset: Int32(clamping: offset), length: Int32(clamping: text.utf8.count)))
+      }
       buffers.append(
-        PlacementProblem.Buffer(
-          name: name, lower: lower, upper: upper, sizeBytes: try integer("size")))
+        PlacementProblem.Buffer(name: name, lower: lower, upper: upper, sizeBytes: size))
       if offsets != nil { offsets?.append(try integer("offset")) }
       if upper <= lower {
         throw Diagnostic(

@@ -172,7 +172,7 @@ extension PlanReport {
     let share = keepAllArenaBytes.map { all in
       all == arenaBytes
         ? "as when everything is kept"
-        : "\(describePercent(Double(arenaBytes) / Double(max(1, all)))) of "
+        : (all == 0 ? "" : "\(describePercent(Double(arenaBytes) / Double(all))) of ")
           + "\(describeBytes(all)), when everything is kept"
     }
     add("arena", describeBytes(arenaBytes), share ?? "")

@@ -17,16 +17,20 @@ extension SavedPlan {
       throw Diagnostic("a plan has the arrays \"kernels\" and \"order\"", at: start)
     }
     var kernels: [String] = []
-    for key in keys {
+    for (index, key) in keys.enumerated() {
       guard let text = key.stringValue else {
-        throw Diagnostic("\"kernels\" of a plan holds strings, not \(key.kindName)", at: start)
+        throw Diagnostic(
+          "\"kernels\" of a plan holds strings, not \(key.kindName)",
+          at: place(ofElement: index, under: "kernels", in: json, file: file))
       }
       kernels.append(text)
     }
     var positions: [Int] = []
-    for position in order {
+    for (index, position) in order.enumerated() {
       guard let number = position.intValue else {
-        throw Diagnostic("\"order\" of a plan holds integers, not \(position.kindName)", at: start)
+        throw Diagnostic(
+          "\"order\" of a plan holds integers, not \(position.kindName)",
+          at: place(ofElement: index, under: "order", in: json, file: file))
       }
       positions.append(number)
     }
@@ -40,6 +44,30 @@ extension SavedPlan {
     ]
     return value.compactText + "\n"
   }
+}
+
+/// Where a value stands in the array or object that an object has under a key.
+private func place(
+  ofElement index: Int, under key: String, in json: [UInt8], file: Int32
+) -> SourceLocation {
+  var scanner = JSONScanner(json, file: file)
+  var found = scanner.location(0)
+  try? scanner.object { (scanner, member) throws(Diagnostic) in
+    guard member == key else { return try scanner.skipValue() }
+    var count = 0
+    func pass(_ scanner: inout JSONScanner) throws(Diagnostic) {
+      _ = scanner.peek()
+      if count == index { found = scanner.location(scanner.position) }
+      count += 1
+      try scanner.skipValue()
+    }
+    if scanner.peek() == UInt8(ascii: "[") {
+      try scanner.array { (scanner) throws(Diagnostic) in try pass(&scanner) }
+    } else {
+      try scanner.object { (scanner, _) throws(Diagnostic) in try pass(&scanner) }
+    }
+  }
+  return found
 }
 
 /// Measured times of kernels as a file.
@@ -60,10 +88,11 @@ public enum MeasuredCosts {
       throw Diagnostic("measured costs have the object \"kernels\"", at: start)
     }
     var costs: [String: Double] = [:]
-    for member in members {
+    for (index, member) in members.enumerated() {
       guard let nanoseconds = member.value.doubleValue, nanoseconds >= 0 else {
         throw Diagnostic(
-          "the cost of '\(member.key)' is not a number of nanoseconds, at least 0", at: start)
+          "the cost of '\(member.key)' is not a number of nanoseconds, at least 0",
+          at: place(ofElement: index, under: "kernels", in: json, file: file))
       }
       costs[member.key] = nanoseconds
     }

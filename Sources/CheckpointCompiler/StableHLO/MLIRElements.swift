@@ -199,6 +199,7 @@ private struct MLIRElementsDecoder {
     if word.count > 2, first == UInt8(ascii: "0"), word[word.startIndex + 1] == UInt8(ascii: "x") {
       guard let bits = UInt64(spelled.dropFirst(2), radix: 16) else { return nil }
       let width = dtype.byteCount
+      guard dtype != .i1 || bits <= 1 else { return nil }
       guard width == 8 || bits >> (8 * UInt64(width)) == 0 else { return nil }
       return (0..<width).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt64($0))) }
     }

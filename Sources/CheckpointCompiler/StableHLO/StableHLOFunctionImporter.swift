@@ -30,6 +30,8 @@ struct StableHLOFunctionImporter {
   /// What the names mean here; nil after an error.
   var values: [Key: ImportedValue?] = [:]
   private(set) var ops: [SyntaxOp] = []
+  /// Where the text defines the names of this function.
+  private var places: [String: SourceLocation] = [:]
   private var nameUses: [String: Int] = [:]
   private var usedNames: Set<String> = []
   private var numberedCount = 0
@@ -132,6 +134,20 @@ struct StableHLOFunctionImporter {
     values[Key(name: name, index: index)] = .some(value)
   }
 
+  /// Notes that the text defines a value here.
+  ///
+  /// - Throws: An error where the function has defined the name before.
+  mutating func declare(_ name: String, at place: SourceLocation) throws(Diagnostic) {
+    // The region of a `map` stands in its function; its names are its own.
+    guard liftedShape == nil, !name.isEmpty else { return }
+    if let first = places[name] {
+      throw Diagnostic(
+        "%\(name) is defined twice", at: place,
+        notes: [.note("%\(name) is defined here", at: first)])
+    }
+    places[name] = place
+  }
+
   // MARK: Appending ops
 
   /// Appends an op of the IR: an opcode, a layer, or a `call` of the callee.
@@ -207,6 +223,7 @@ struct StableHLOFunctionImporter {
         default:
           guard !(try importCheck(op)) else { continue }
           let names = baseNames(of: op)
+          for result in op.results { try declare(result.name, at: result.location) }
           let results = try importOp(op, names: names)
           if let results, results.count != names.count {
             throw Diagnostic(

@@ -85,6 +85,8 @@ public func importStableHLO(
   let layers = try layerLibrary(&sources)
   let importer = StableHLOImporter(
     module: syntax, keepsChecks: options.keepsChecks, layers: layers)
+  let repeated = syntax.repeatedFunctions
+  guard repeated.isEmpty else { throw DiagnosticList(repeated) }
   let entry: MLIRFunction
   do {
     entry = try syntax.entryFunction(named: options.entry)
@@ -146,13 +148,33 @@ public func readGraph(
 }
 
 extension MLIRModule {
+  /// An error for every function whose name another one before it has.
+  fileprivate var repeatedFunctions: [Diagnostic] {
+    var errors: [Diagnostic] = []
+    var first: [String: SourceLocation] = [:]
+    for function in functions {
+      if let place = first[function.name] {
+        errors.append(
+          Diagnostic(
+            "@\(function.name) is defined twice", at: function.location,
+            notes: [.note("@\(function.name) is defined here", at: place)]))
+      } else {
+        first[function.name] = function.location
+      }
+    }
+    return errors
+  }
+
   /// The function to compile.
   fileprivate func entryFunction(named name: String?) throws(Diagnostic) -> MLIRFunction {
-    let known = functions.map { "@\($0.name)" }.joined(separator: ", ")
+    let names = functions.prefix(20).map { "@\($0.name)" }.joined(separator: ", ")
+    let known = names + (functions.count > 20 ? " and others" : "")
     let start = SourceLocation(file: file, offset: 0)
     if let name {
       guard let function = self[name] else {
-        throw Diagnostic("no function @\(name) to compile: \(known)", at: start)
+        throw Diagnostic(
+          "no function @\(name) to compile; the file defines \(known)"
+            + suggestion(for: name, among: functions.map(\.name)), at: start)
       }
       return function
     }

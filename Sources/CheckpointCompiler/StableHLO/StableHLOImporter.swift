@@ -64,11 +64,37 @@ final class StableHLOImporter {
       guard importer.addArguments(of: function, to: &syntax) else { continue }
       guard
         let returned = importer.importBody(
-          function.body, of: "@\(function.name)", at: function.location)
+          function.body, of: "@\(function.name)", at: function.location),
+        check(returned, of: function)
       else { continue }
       syntax.body = importer.finished(returning: returned, at: function.location)
       add(syntax)
     }
+  }
+
+  /// Whether a function returns what its head says.
+  private func check(_ returned: [ImportedValue], of function: MLIRFunction) -> Bool {
+    guard returned.count == function.results.count else {
+      report(
+        Diagnostic(
+          "@\(function.name) has \(function.results.count) results, but returns \(returned.count)",
+          at: function.location))
+      return false
+    }
+    var isRight = true
+    for (result, value) in zip(function.results, returned) {
+      do throws(Diagnostic) {
+        let written = try tensorType(result.type, at: result.location)
+        guard written != value.type else { continue }
+        throw Diagnostic(
+          "a result of @\(function.name) is written as \(written), but \(value.type) is returned",
+          at: result.location)
+      } catch {
+        report(error)
+        isRight = false
+      }
+    }
+    return isRight
   }
 
   /// Imports the function that is compiled.
@@ -83,7 +109,8 @@ final class StableHLOImporter {
     guard importer.addArguments(of: function, to: &syntax) else { return name }
     guard
       var returned = importer.importBody(
-        function.body, of: "@\(function.name)", at: function.location)
+        function.body, of: "@\(function.name)", at: function.location),
+      check(returned, of: function)
     else { return name }
     var entry = StableHLOEntry(function: function, syntax: syntax, returned: returned)
     do throws(Diagnostic) {
@@ -163,6 +190,7 @@ extension StableHLOFunctionImporter {
   ) -> Bool {
     for (index, argument) in function.arguments.enumerated() {
       do throws(Diagnostic) {
+        try declare(argument.name, at: argument.location)
         let type = try context.tensorType(argument.type, at: argument.location)
         let path = context.module.name(of: argument.debugLocation) ?? argument.name
         var called = StableHLONames.sanitized(path)

@@ -62,6 +62,7 @@ extension StableHLOFunctionImporter {
     var inner = StableHLOFunctionImporter(context: context, functionName: name)
     var function = SyntaxFunction(name: SyntaxName(text: name, location: op.location))
     for argument in region.arguments {
+      try inner.declare(argument.name, at: argument.location)
       let type = try context.tensorType(argument.type, at: argument.location)
       inner.addArgument(
         argument.name, called: StableHLONames.sanitized(argument.name), type: type,

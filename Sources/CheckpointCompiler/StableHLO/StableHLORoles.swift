@@ -20,13 +20,10 @@ struct StableHLOEntry {
   }
 
   /// Gives arguments and results their roles.
+  ///
+  /// - Precondition: As many values are returned as the function has results.
   mutating func assignRoles(_ roles: GraphRoles) throws(Diagnostic) {
     let names = resultNames
-    guard names.count == returned.count else {
-      throw Diagnostic(
-        "@\(function.name) has \(names.count) results, but returns \(returned.count)",
-        at: function.location)
-    }
     var results: [SyntaxResult] = []
     for (index, value) in returned.enumerated() {
       let place = function.results[index].location

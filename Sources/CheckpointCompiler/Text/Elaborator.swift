@@ -10,6 +10,9 @@
 /// Turns parsed functions into a module.
 struct Elaborator {
   static let depthMax = 64
+  /// The number of errors after which similar names are looked for no longer: each takes a look at all
+  /// names, and a file of so many errors is no misspelling.
+  static let suggestionsMax = 20
 
   /// Functions by name; several of a name differ in the number of operands.
   private var declarations: [String: [SyntaxFunction]] = [:]
@@ -53,6 +56,9 @@ struct Elaborator {
 
   var layerNames: [String] { declarations.keys.sorted() }
 
+  /// Whether errors are few enough to look for similar names.
+  private var suggests: Bool { diagnostics.count < Elaborator.suggestionsMax }
+
   // MARK: Calls
 
   /// The instance of a function for a call; nil after an error.
@@ -61,7 +67,7 @@ struct Elaborator {
     evaluator: CompileTimeEvaluator
   ) throws(Diagnostic) -> Function? {
     guard let overloads = declarations[name.text] else {
-      let known = Opcode.allCases.map(\.name) + layerNames
+      let known = suggests ? Opcode.allCases.map(\.name) + layerNames : []
       throw Diagnostic(
         "unknown op '\(name.text)'" + suggestion(for: name.text, among: known), at: name.location)
     }
@@ -91,7 +97,7 @@ struct Elaborator {
     let overloads = declarations[name.text] ?? []
     guard let syntax = overloads.first else {
       throw Diagnostic(
-        "no function @\(name.text)" + suggestion(for: name.text, among: layerNames),
+        "no function @\(name.text)" + suggestion(for: name.text, among: suggests ? layerNames : []),
         at: name.location)
     }
     guard overloads.count == 1, !syntax.isGeneric else {
@@ -305,9 +311,11 @@ public func parseModule(
     throw DiagnosticList([Diagnostic("'\(name)' is larger than 2 GiB")])
   }
   let parser = Parser(file: file, in: sources)
-  guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
+  // Without one of the functions, calls of it would be errors of their own.
+  guard parser.hasAllFunctions else { throw DiagnosticList(parser.diagnostics) }
   return try elaborated(
-    parser.functions, entry: entry, file: file, layers: try layerLibrary(&sources))
+    parser.functions, entry: entry, file: file, layers: try layerLibrary(&sources),
+    syntaxErrors: parser.diagnostics)
 }
 
 /// The layers as syntax.
@@ -355,13 +363,24 @@ func layerLibrary(_ sources: inout SourceMap) throws(DiagnosticList) -> LayerLib
 }
 
 /// Elaborates the functions of a file together with the layers.
+///
+/// - Throws: The syntax errors of the file together with all others, in source order.
 func elaborated(
-  _ functions: [SyntaxFunction], entry: String?, file: Int32, layers: LayerLibrary
+  _ functions: [SyntaxFunction], entry: String?, file: Int32, layers: LayerLibrary,
+  syntaxErrors: [Diagnostic] = []
 ) throws(DiagnosticList) -> Module {
   var elaborator = Elaborator()
   for functions in layers.files { elaborator.declare(functions) }
   elaborator.declare(functions)
   for function in functions where !function.isGeneric { elaborator.elaborate(function) }
+  guard syntaxErrors.isEmpty else {
+    let errors = syntaxErrors + elaborator.diagnostics
+    let order = errors.indices.sorted { a, b in
+      let (first, second) = (errors[a].location, errors[b].location)
+      return (first.file, first.offset, a) < (second.file, second.offset, b)
+    }
+    throw DiagnosticList(order.map { errors[$0] })
+  }
   let candidates = functions.filter { !$0.isGeneric }.map(\.name.text)
   let start = SourceLocation(file: file, offset: 0)
   if elaborator.diagnostics.isEmpty {
@@ -378,14 +397,19 @@ func elaborated(
       if let error = module.sizeError() { throw DiagnosticList([error]) }
       return module
     }
+    let names = candidates.prefix(20).map { "@\($0)" }.joined(separator: ", ")
     let known =
-      candidates.isEmpty ? "there is none" : candidates.map { "@\($0)" }.joined(separator: ", ")
+      candidates.isEmpty
+      ? "the file defines none that is not generic"
+      : "the file defines \(names)\(candidates.count > 20 ? " and others" : "")"
     elaborator.diagnostics.append(
       Diagnostic(
-        entry.map { "no function @\($0) to compile: \(known)" }
+        entry.map {
+          "no function @\($0) to compile; \(known)" + suggestion(for: $0, among: candidates)
+        }
           ?? (candidates.isEmpty
-            ? "no function to compile: the file defines none that is not generic"
-            : "several functions could be compiled, name one '@main' or choose: \(known)"),
+            ? "no function to compile: \(known)"
+            : "several functions could be compiled, name one '@main' or choose: \(names)"),
         at: start))
   }
   throw DiagnosticList(elaborator.diagnostics)

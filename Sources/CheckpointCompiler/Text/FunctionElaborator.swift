@@ -23,6 +23,7 @@ struct FunctionElaborator {
   private var regionCount = 1
   private var returned: (values: [ValueID], location: SourceLocation)?
   private var failed = false
+  private var errorCount = 0
 
   init(syntax: SyntaxFunction, name: String, evaluator: CompileTimeEvaluator) {
     self.syntax = syntax
@@ -37,6 +38,11 @@ struct FunctionElaborator {
     for argument in syntax.arguments {
       do throws(Diagnostic) {
         let type = try evaluator.type(argument.type)
+        if argument.role == .input, argument.initializer != nil {
+          throw Diagnostic(
+            "%\(argument.name.text) is data of the step and has no first value; 'param', 'frozen' and "
+              + "'state' have one", at: argument.name.location)
+        }
         let initializer = try argument.initializer.map { e throws(Diagnostic) in
           try self.initializer(e, of: type.dtype, at: argument.name.location)
         }
@@ -63,6 +69,7 @@ struct FunctionElaborator {
 
   private mutating func fail(_ diagnostic: Diagnostic, _ module: inout Elaborator) {
     failed = true
+    errorCount += 1
     module.diagnostics.append(diagnostic)
   }
 
@@ -81,8 +88,9 @@ struct FunctionElaborator {
   /// The value of a name; nil where it is poisoned.
   private func lookUp(_ name: SyntaxName) throws(Diagnostic) -> ValueID? {
     guard let entry = names[name.text] else {
+      let known = errorCount < Elaborator.suggestionsMax ? names.keys.sorted() : []
       throw Diagnostic(
-        "%\(name.text) is not defined" + suggestion(for: name.text, among: names.keys.sorted()),
+        "%\(name.text) is not defined" + suggestion(for: name.text, among: known),
         at: name.location)
     }
     guard openRegions.contains(entry.region) else {
@@ -99,6 +107,13 @@ struct FunctionElaborator {
 
   private mutating func elaborate(_ ops: [SyntaxOp], _ module: inout Elaborator) {
     for (index, op) in ops.enumerated() {
+      if op.isBroken {
+        failed = true
+        for result in op.results where names[result.text] == nil {
+          _ = try? define(result, .poisoned)
+        }
+        continue
+      }
       let isLast = index == ops.count - 1
       do throws(Diagnostic) {
         if op.name.text == "return" || op.name.text == "yield" {
@@ -168,7 +183,7 @@ struct FunctionElaborator {
       throw Diagnostic(
         "the condition of 'if' is true or false, not \(other.kindName)", at: op.name.location)
     }
-    guard let last = branch.last, last.name.text == "yield" else {
+    guard let last = branch.last, last.name.text == "yield" || last.isBroken else {
       throw Diagnostic("the branch does not end in 'yield'", at: op.name.location)
     }
     openRegions.append(regionCount)
@@ -181,7 +196,7 @@ struct FunctionElaborator {
     do { yielded = try operandValues(last.operands) } catch { problem = error }
     openRegions.removeLast()
     if let problem { throw problem }
-    guard let yielded, module.diagnostics.count == errorCount else {
+    guard let yielded, module.diagnostics.count == errorCount, !last.isBroken else {
       for result in op.results { try define(result, .poisoned) }
       return
     }
@@ -209,7 +224,7 @@ struct FunctionElaborator {
     var problem: Diagnostic?
     if let last = ops.last, last.name.text == "yield" {
       do { yielded = try operandValues(last.operands) } catch { problem = error }
-    } else {
+    } else if ops.last?.isBroken != true {
       problem = Diagnostic("the region does not end in 'yield'", at: op.name.location)
     }
     let attributes: Attributes = op.label.map { [.label: .string($0)] } ?? [:]
@@ -440,6 +455,10 @@ struct FunctionElaborator {
     case .call(let name, let arguments):
       let values = try evaluator.evaluate(elements: arguments)
       guard values.count == 1, let number = values[0].number, number.isFinite else { break }
+      guard name.text == "fill" || number >= 0 else {
+        throw Diagnostic(
+          "'\(name.text)' takes a number of at least 0, not \(number)", at: location)
+      }
       let initializer: Initializer
       switch name.text {
       case "fill": initializer = .fill(number)
@@ -479,6 +498,14 @@ struct FunctionElaborator {
       throw Diagnostic(
         "@\(syntax.name.text) has \(written.count) results, but returns \(returned.values.count)",
         at: returned.location)
+    }
+    var names: [String: SourceLocation] = [:]
+    for name in written.compactMap(\.name) {
+      if let first = names.updateValue(name.location, forKey: name.text) {
+        throw Diagnostic(
+          "two results are called %\(name.text)", at: name.location,
+          notes: [.note("%\(name.text) is the name of this one", at: first)])
+      }
     }
     for (result, value) in zip(written, returned.values) {
       let type = try evaluator.type(result.type)

@@ -37,6 +37,8 @@ struct Lexer {
   }
 
   private mutating func run() {
+    // The marker that some editors put before UTF-8 means nothing.
+    if text.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     while position < text.count {
       let byte = text[position]
       switch byte {

@@ -14,6 +14,9 @@ func constantData(
     guard let bytes = hexBytes(hex) else {
       throw Diagnostic("a hex literal has pairs of hexadecimal digits", at: location)
     }
+    if type.dtype == .i1, let wrong = bytes.first(where: { $0 > 1 }) {
+      throw Diagnostic("a byte of i1 is 0 or 1, not \(wrong)", at: location)
+    }
     if bytes.count == type.dtype.byteCount, type.elementCount != 1 || type.shape.isEmpty {
       return .splat(bytes)
     }

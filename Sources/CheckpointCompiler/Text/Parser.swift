@@ -1,7 +1,8 @@
 // Tokens to the syntax tree, by recursive descent.
 //
 // Errors      Every statement with an error is reported once; the parser picks up at the next line
-//             that starts a statement, so that one run shows all errors.
+//             that starts a statement, and leaves an op in its place whose results are known, so that
+//             one run shows all errors. A function with an error outside its statements is left out.
 // Depth       Regions, lists and parentheses nest at most `depthMax` deep, and an expression holds at
 //             most `operatorsMax` operators, so that no tree is too deep for recursion.
 
@@ -21,6 +22,8 @@ struct Parser {
   private var operatorCount = 0
   private(set) var diagnostics: [Diagnostic]
   private(set) var functions: [SyntaxFunction] = []
+  /// Whether every function of the file is among those parsed, even if ops of them have errors.
+  private(set) var hasAllFunctions = true
 
   /// A syntax error has been reported; unwind to where parsing can go on.
   private struct Unwind: Error {}
@@ -32,7 +35,10 @@ struct Parser {
     let lexer = Lexer(file: file, text: text)
     tokens = lexer.tokens
     diagnostics = lexer.diagnostics
-    guard diagnostics.isEmpty else { return }
+    guard diagnostics.isEmpty else {
+      hasAllFunctions = false
+      return
+    }
     parseFile()
   }
 
@@ -67,7 +73,10 @@ struct Parser {
 
   private mutating func fail(_ expected: String) -> Unwind {
     let found = token.kind == .end ? "the file ends" : "there is '\(spelling(token))'"
-    diagnostics.append(Diagnostic("expected \(expected), but \(found)", at: location(token)))
+    // Every region that is open misses its end in the same place.
+    if diagnostics.last?.location != location(token) {
+      diagnostics.append(Diagnostic("expected \(expected), but \(found)", at: location(token)))
+    }
     return Unwind()
   }
 
@@ -116,6 +125,7 @@ struct Parser {
         guard isKeyword("func") else { throw fail("'func'") }
         functions.append(try function())
       } catch {
+        hasAllFunctions = false
         while token.kind != .end, !(token.startsLine && isKeyword("func")) { position += 1 }
       }
     }
@@ -226,11 +236,58 @@ struct Parser {
       do {
         ops.append(try op())
       } catch {
-        if position == start { position += 1 }
-        while token.kind != .end, token.kind != .rightBrace, !token.startsLine { position += 1 }
+        skipOp(from: start)
+        ops.append(brokenOp(from: start))
       }
     }
     return ops
+  }
+
+  /// Goes on to where the next op may start, or to the brace that ends the block.
+  private mutating func skipOp(from start: Int) {
+    if position == start { position += 1 }
+    var place = start
+    while tokens[place].kind == .value || tokens[place].kind == .comma
+      || tokens[place].kind == .equal
+    {
+      place += 1
+    }
+    let ownsRegion = ["fusion", "no_grad", "recompute", "if", "else"]
+      .contains(spelling(tokens[place]))
+    var openCount = 0
+    for token in tokens[start..<position] {
+      if token.kind == .leftBrace { openCount += 1 }
+      if token.kind == .rightBrace { openCount -= 1 }
+    }
+    while token.kind != .end {
+      if token.startsLine {
+        // Attributes go over several lines, but no line of them starts like an op.
+        let startsOp = token.kind == .value || isKeyword("return") || isKeyword("yield")
+        if openCount <= 0 || startsOp && !ownsRegion || isKeyword("func") { return }
+      }
+      if token.kind == .leftBrace { openCount += 1 }
+      if token.kind == .rightBrace {
+        guard openCount > 0 else { return }
+        openCount -= 1
+      }
+      position += 1
+    }
+  }
+
+  /// What stands for an op with a syntax error: its results, if they are followed by `=`.
+  private func brokenOp(from start: Int) -> SyntaxOp {
+    var results: [SyntaxName] = []
+    var place = start
+    while tokens[place].kind == .value {
+      var spelled = spelling(tokens[place])
+      spelled.removeFirst()
+      results.append(SyntaxName(text: spelled, location: location(tokens[place])))
+      place += tokens[place + 1].kind == .comma ? 2 : 1
+    }
+    let name = SyntaxName(text: "", location: location(tokens[start]))
+    var op = SyntaxOp(results: tokens[place].kind == .equal ? results : [], name: name)
+    op.isBroken = true
+    return op
   }
 
   private mutating func op() throws(Unwind) -> SyntaxOp {

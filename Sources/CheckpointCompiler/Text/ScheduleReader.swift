@@ -144,8 +144,12 @@ private struct ScheduleLine {
   }
 
   private func number(_ word: Word) throws(Diagnostic) -> Int {
-    guard let number = Int(word.text), (1...Int(Int32.max)).contains(number) else {
+    let isNumber = word.text.utf8.allSatisfy { (48...57).contains($0) }
+    guard isNumber, Int(word.text) != 0 else {
       throw error("a whole number from 1 is expected", word)
+    }
+    guard let number = Int(word.text), number <= Int(Int32.max) else {
+      throw error("it is too large: numbers are at most \(Int32.max)", word)
     }
     return number
   }

@@ -74,6 +74,8 @@ struct SyntaxOp: Sendable {
   /// The second branch of an `if`.
   var otherwise: [SyntaxOp] = []
   var types: [SyntaxType] = []
+  /// Whether a syntax error in it has been reported: only its results are known.
+  var isBroken = false
 }
 
 /// A generic parameter: a dtype, an extent, or a pack of extents.

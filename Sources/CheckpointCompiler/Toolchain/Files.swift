@@ -5,7 +5,8 @@
 // Method      Every file is written under a temporary name in its own directory; when all are
 //             complete, each is renamed to its name, which replaces an older file in one step.
 // Invariants  Before `commit` returns or throws, no temporary file is left; a reader sees the old
-//             content or the new one. Directories that were created for a failed batch go again.
+//             content or the new one. Directories that were created for a failed batch go again. A
+//             symbolic link stays, and the file that it names is replaced; a file keeps its mode.
 // Cost        O(bytes).
 
 import Foundation
@@ -53,6 +54,11 @@ public func readFile(_ path: String) throws(FileError) -> [UInt8] {
   guard status.st_mode & S_IFMT != S_IFDIR else {
     throw FileError(action, path: path, reason: "is a directory")
   }
+  do {
+    try HostMemory.require(Int(status.st_size))
+  } catch {
+    throw FileError(action, path: path, reason: error.message)
+  }
   // One byte more than the file has, so that its end is seen without growing; pipes grow.
   var bytes = [UInt8](repeating: 0, count: max(0, Int(status.st_size)) + 1)
   var count = 0
@@ -69,6 +75,14 @@ public func readFile(_ path: String) throws(FileError) -> [UInt8] {
   }
   bytes.removeLast(bytes.count - count)
   return bytes
+}
+
+/// Whether two paths name the same file; false where one of them names none.
+package func isSameFile(_ a: String, _ b: String) -> Bool {
+  var (first, second) = (stat(), stat())
+  guard stat(a, &first) == 0, stat(b, &second) == 0 else { return false }
+  return first.st_mode & S_IFMT == S_IFREG && first.st_dev == second.st_dev
+    && first.st_ino == second.st_ino
 }
 
 /// Files that are written together: all of them, or none.
@@ -110,9 +124,10 @@ public struct OutputBatch: Sendable {
     var temporaries: [(path: String, destination: String)] = []
     do throws(FileError) {
       for file in files where try !OutputBatch.isStream(file.path) {
+        let destination = try OutputBatch.destination(of: file.path)
         try OutputBatch.createDirectory(
-          OutputBatch.directory(of: file.path), created: &createdDirectories)
-        temporaries.append((try OutputBatch.writeTemporary(file), file.path))
+          OutputBatch.directory(of: destination), created: &createdDirectories)
+        temporaries.append((try OutputBatch.writeTemporary(file, for: destination), destination))
       }
       for temporary in temporaries where rename(temporary.path, temporary.destination) != 0 {
         throw FileError.fromErrno("cannot write", path: temporary.destination)
@@ -155,10 +170,23 @@ public struct OutputBatch: Sendable {
     var createdDirectories: [String] = []
     defer { for directory in createdDirectories.reversed() { rmdir(directory) } }
     for file in files where try !OutputBatch.isStream(file.path) {
+      let destination = try OutputBatch.destination(of: file.path)
       try OutputBatch.createDirectory(
-        OutputBatch.directory(of: file.path), created: &createdDirectories)
-      unlink(try OutputBatch.writeTemporary(file))
+        OutputBatch.directory(of: destination), created: &createdDirectories)
+      unlink(try OutputBatch.writeTemporary(file, for: destination))
     }
+  }
+
+  /// The file that a path names, behind symbolic links.
+  private static func destination(of path: String) throws(FileError) -> String {
+    var path = path
+    for _ in 0..<40 {
+      guard let link = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else {
+        return path
+      }
+      path = link.hasPrefix("/") ? link : "\(directory(of: path))/\(link)"
+    }
+    throw .fromErrno("cannot write", path: path, code: ELOOP)
   }
 
   /// The directory a path lies in.
@@ -187,16 +215,18 @@ public struct OutputBatch: Sendable {
   }
 
   /// Writes the content beside its destination and returns the temporary path.
-  private static func writeTemporary(_ file: File) throws(FileError) -> String {
+  private static func writeTemporary(
+    _ file: File, for destination: String
+  ) throws(FileError) -> String {
     let action = "cannot write"
-    let slash = file.path.lastIndex(of: "/").map { file.path.index(after: $0) }
-    let split = slash ?? file.path.startIndex
+    let slash = destination.lastIndex(of: "/").map { destination.index(after: $0) }
+    let split = slash ?? destination.startIndex
     // A long name gets a short one, so that the suffix fits into a directory entry.
-    let stem = String(file.path[split...].prefix(100))
+    let stem = String(destination[split...].prefix(100))
     var temporary = ""
     var descriptor: Int32 = -1
     for attempt in 0..<1000 where descriptor < 0 {
-      temporary = "\(file.path[..<split]).\(stem).\(getpid())-\(attempt)"
+      temporary = "\(destination[..<split]).\(stem).\(getpid())-\(attempt)"
       // The user's mask applies, as it does to what other programs write.
       descriptor = open(
         temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file.isExecutable ? 0o777 : 0o666)
@@ -205,6 +235,12 @@ public struct OutputBatch: Sendable {
     guard descriptor >= 0 else { throw .fromErrno(action, path: file.path) }
     do {
       defer { close(descriptor) }
+      var status = stat()
+      if stat(destination, &status) == 0 {
+        // A program may stand where a text stood: who may read it may run it.
+        let runs = file.isExecutable ? (status.st_mode & 0o444) >> 2 : 0
+        fchmod(descriptor, status.st_mode & 0o7777 | runs)
+      }
       try write(file.bytes, to: descriptor, path: file.path)
     } catch {
       unlink(temporary)

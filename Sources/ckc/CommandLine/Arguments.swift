@@ -175,9 +175,29 @@ final class Arguments {
   }
   /// The `NAME=FILE` pairs of an option, in order.
   func bindings(_ option: OptionName) -> [(name: String, path: String)] {
-    all(option).compactMap { text in
+    read.insert(option)
+    return pairs(option)
+  }
+  private func pairs(_ option: OptionName) -> [(name: String, path: String)] {
+    (values[option] ?? []).compactMap { text in
       guard let equals = text.firstIndex(of: "=") else { return nil }
       return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+  }
+  /// Refuses to write over what is read: a graph or data under the path of an output.
+  ///
+  /// - Throws: A failure that names the option, or what is written where no option says it.
+  func refuseOverwriting(with paths: [String]? = nil) throws(Failure) {
+    let outputs =
+      paths.map { $0.map { (path: $0, name: "") } }
+      ?? [OptionName.output, .save].flatMap { option in
+        (values[option] ?? []).map { (path: $0, name: option.spelling + " ") }
+      }
+    let data = [OptionName.data, .eval, .input].flatMap(pairs).map(\.path)
+    for (path, name) in outputs {
+      for input in operands + data where isSameFile(path, input) {
+        throw .usage("\(name)\(path): that is the input \(input), which would be lost")
+      }
     }
   }
   /// Whether JSON is asked for.

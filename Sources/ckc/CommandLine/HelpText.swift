@@ -85,7 +85,14 @@ enum HelpText {
       Errors go to standard error as `ckc: error: …`, those in a file with their place in it. The exit \
       status is 0 when done, 1 when the input is wrong, 2 when the command line is wrong, 3 when the \
       budget cannot be met, 4 when the C compiler, or nvcc or a CUDA device, is missing or failed (its \
-      command and its output are shown), and 70 for a defect of `ckc`. Files are written completely or not at all.
+      command and its output are shown), or the machine has no memory for what a graph takes, and 70 for \
+      a defect of `ckc`. Files are written completely or not at all.
+
+      With `--json` an error is an object on standard output as well: `error`, its first message; \
+      `exitStatus`; `minimumBudgetBytes` where the budget was too small and a smallest one is known; and \
+      `diagnostics`, all that was found: each has a `severity` (`error`, `warning`, `note`), a `message`, \
+      where it has a place `file`, `line` and `column` (from 1, columns in bytes), where a rule of \
+      [ops.md](ops.md) is broken its name as `constraint`, and `notes`, diagnostics that explain it.
 
       """
     for verb in Verb.allCases {

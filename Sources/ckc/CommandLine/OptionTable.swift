@@ -75,6 +75,7 @@ enum OptionName: String, CaseIterable, Sendable {
   case momentum
   case weightDecay = "weight-decay"
   case entry
+  case name
   case loss
   case params
   case state
@@ -240,7 +241,14 @@ extension OptionName {
         help: "the value of an input, by name or position", isRepeated: true)
     case .inputs:
       OptionDefinition(
-        verbs: [.run, .check], value: .file("npz"), help: "the values of inputs, by name")
+        verbs: [.run, .check], value: .file("npz"),
+        help: "the values of arguments, by name: what run --save wrote, or weights that train "
+          + "saved as .safetensors")
+    case .name:
+      OptionDefinition(
+        verbs: [.compile], value: .text("NAME"),
+        help: "what emitted names and files begin with; the function's name unless given, so that "
+          + "networks of different names link into one program")
     case .save:
       OptionDefinition(
         verbs: [.run], value: .output("FILE.npz"),

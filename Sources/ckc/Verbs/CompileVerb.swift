@@ -21,6 +21,7 @@ enum CompileVerb {
     var files = batch.paths
     let reportPath = "\(directory)/\(compilation.name).report.json"
     if kinds.contains("report") { files.append(reportPath) }
+    try arguments.refuseOverwriting(with: files)
     guard let report = PlanReport(compilation, files: files) else {
       throw Failure(.defect, "the compilation has no plan")
     }

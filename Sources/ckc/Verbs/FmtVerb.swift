@@ -33,7 +33,9 @@ enum FmtVerb {
     // One wrong file stops all, so that a command rewrites everything or nothing.
     if let first = failures.first {
       let rendered = failures.map { $0.rendered ?? "ckc: error: \($0.message)\n" }.joined()
-      throw Failure(first.status, first.message, rendered: rendered)
+      var failure = Failure(first.status, first.message, rendered: rendered)
+      failure.diagnostics = failures.flatMap(\.diagnostics)
+      throw failure
     }
     if rewrites {
       var batch = OutputBatch()

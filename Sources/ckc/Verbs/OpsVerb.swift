@@ -14,11 +14,21 @@ enum OpsVerb {
       return
     }
     guard let opcode = Opcode(name: name) else {
-      let names = Opcode.allCases.map(\.name)
-      let hint = Suggestion.clause(for: name, in: names)
+      let hint = hint(for: name, in: Opcode.allCases.map(\.name))
       throw Failure.usage("no op '\(name)'" + (hint.isEmpty ? "; 'ckc ops' lists them" : hint))
     }
     console.print(arguments.isJSON ? json(opcode).prettyText : opReference(opcode))
+  }
+
+  /// `; did you mean …?` with the ops whose names begin with a word, or hold it, or are close to it.
+  private static func hint(for word: String, in names: [String]) -> String {
+    let extended = names.filter { $0.hasPrefix(word) }
+    let related = extended.isEmpty ? names.filter { $0.contains(word) } : extended
+    guard word.count >= 3, let last = related.prefix(5).last else {
+      return Suggestion.clause(for: word, in: names)
+    }
+    let others = related.prefix(5).dropLast().map { "'\($0)'" }.joined(separator: ", ")
+    return "; did you mean \(others)\(others.isEmpty ? "" : " or ")'\(last)'?"
   }
 
   /// All ops, one a line.

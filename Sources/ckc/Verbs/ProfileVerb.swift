@@ -45,7 +45,8 @@ enum ProfileVerb {
   }
 
   /// The values of all arguments: examples of inputs, first values of the rest.
-  private static func exampleArguments(of function: Function) -> [Tensor] {
+  private static func exampleArguments(of function: Function) throws -> [Tensor] {
+    try HostMemory.require(argumentsOf: function)
     let (examples, values) = (ExampleInputs(seed: 0), InitialValues(seed: 0))
     return function.arguments.indices.map { index in
       function.arguments[index].role == .input

@@ -14,7 +14,8 @@ enum RunVerb {
     guard let function = compilation.step?.function else {
       throw Failure(.defect, "the compilation has no step")
     }
-    let values = try given.resolved(for: function)
+    let values = try given.resolved(
+      for: function, classes: compilation.module.labelClasses)
     let step = try StepToolchain(arguments).step(compilation)
     try step.initialize(seed: seed)
     let examples = ExampleInputs(
@@ -111,6 +112,8 @@ private struct Figures {
       largest = max(largest, number)
       mean += number / Double(numbers.count)
     }
+    // Where there is no number, none is the least.
+    if nanCount == numbers.count { (least, largest) = (.nan, .nan) }
   }
 }
 

@@ -51,7 +51,8 @@ struct StepCheck {
   func values(
     _ function: Function, step: Int
   ) throws(Diagnostic) -> [(argument: Int, value: Tensor)] {
-    let fixed = try given.resolved(for: function)
+    let fixed = try given.resolved(
+      for: function, classes: compilation.module.labelClasses)
     let examples = ExampleInputs(seed: seed)
     return function.arguments.indices.filter { function.arguments[$0].role == .input }.map {
       ($0, fixed[$0] ?? examples.value(ofArgument: $0, of: function, step: step))
@@ -59,9 +60,12 @@ struct StepCheck {
   }
 
   /// Gives parameters and state their first values.
-  func initialize(_ step: CompiledStep) throws(Diagnostic) {
+  func initialize(_ step: CompiledStep) throws {
+    try HostMemory.require(tensorsOf: step.function)
     step.initialize(seed: seed)
-    for (index, value) in try given.resolved(for: step.function).sorted(by: { $0.key < $1.key })
+    let values = try given.resolved(
+      for: step.function, classes: compilation.module.labelClasses)
+    for (index, value) in values.sorted(by: { $0.key < $1.key })
     where step.function.arguments[index].role != .input {
       step.setArgument(index, to: value)
     }
@@ -128,6 +132,10 @@ struct StepCheck {
       reference = step
     }
     try initialize(reference)
+    // Of every step are kept its inputs, and what it gives.
+    let function = planned.function
+    let valueBytes = (function.argumentTypes + function.resultTypes).reduce(0) { $0 + $1.sizeBytes }
+    try HostMemory.require(valueBytes * (StepCheck.stepCount + 1))
     var inputs: [[(argument: Int, value: Tensor)]] = []
     for index in 0..<StepCheck.stepCount {
       inputs.append(try values(planned.function, step: index))

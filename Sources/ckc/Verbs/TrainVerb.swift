@@ -30,8 +30,10 @@ enum TrainVerb {
         "@\(function.name) updates no parameter: mark parameters with 'param' and a result with "
           + "'loss', and name an optimizer with --optimizer")
     }
-    let data = try DataSet(trainingTensors, for: function, option: "--data")
+    let data = try DataSet(
+      trainingTensors, for: function, option: "--data", classes: compilation.module.labelClasses)
     let path = arguments.text(.output) ?? "\(job.stem ?? compilation.name).safetensors"
+    try arguments.refuseOverwriting(with: [path])
     var output = OutputBatch()
     output.add([], to: path)
     try output.checkWritable()
@@ -160,7 +162,8 @@ private struct TrainingSetup {
     guard let function = compilation.step?.function else {
       throw Failure(.defect, "the compilation has no step")
     }
-    let data = try DataSet(tensors, for: function, option: "--eval")
+    let data = try DataSet(
+      tensors, for: function, option: "--eval", classes: compilation.module.labelClasses)
     if !data.sampleCount.isMultiple(of: data.batchCount) {
       console.warn(
         "evaluation leaves out the last \(data.sampleCount % data.batchCount) samples: "

@@ -11,11 +11,11 @@ guard CommandLine.arguments.count == 4, let budgetBytes = Int(CommandLine.argume
 }
 let (path, directory) = (CommandLine.arguments[1], CommandLine.arguments[3])
 
-let text = try readFile(path)
 let options = CompileOptions(
   name: "net", optimizer: .sgd(weightDecay: 0), budget: .bytes(budgetBytes))
 var sources = SourceMap()
 do {
+  let text = try readFile(path)
   let net = try Compiler(options: options).compile(text, fileName: path, sources: &sources)
   if let step = net.step, let keepAll = net.keepAll {
     print("arena \(step.arenaBytes) bytes, of a budget of \(budgetBytes)")
@@ -28,5 +28,9 @@ do {
   try outputs.commit()
 } catch let error as CompileError {
   print(error.rendered(with: sources), terminator: "")
+  exit(1)
+} catch {
+  // A file that cannot be read or written.
+  print("error: \(error)")
   exit(1)
 }
