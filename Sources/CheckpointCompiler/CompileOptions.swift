@@ -121,7 +121,7 @@ public struct CompileOptions: Sendable {
   public mutating func setTimeLimit(seconds: Double) {
     effort = max(0, seconds / 5)
     // Two searches, of a graph that stores everything and of one that does not, are the rule.
-    searchEffort = max(0, seconds * 20)
+    searchEffort = SearchEffort.effort(seconds: 0.4 * seconds)
   }
 }
 

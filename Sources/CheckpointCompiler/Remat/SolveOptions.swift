@@ -83,7 +83,7 @@ public struct SolveOptions: Sendable {
   public var maxOverhead: Double?
   /// Decisions taken by the user.
   public var pins: [RematPin]
-  /// Amount of search; 1 is the default, 40 take about a second on two threads. The search counts its
+  /// Amount of search; 1 is the default, 100 take about ten seconds on two threads. The search counts its
   /// work, not time, so that the same problem gives the same plan everywhere.
   public var effort: Double
   /// Threads that the search may use; the plan is the same for any number.
@@ -106,9 +106,9 @@ public struct SolveOptions: Sendable {
 
   /// Sets the effort to what takes about `seconds` on a common machine.
   public mutating func setTimeLimit(seconds: Double) {
-    // The search and then the bound; 40 units of search take about a second.
+    // The search and then the bound.
     effort = max(0, seconds / 7)
-    searchEffort = max(0, seconds * 25)
+    searchEffort = SearchEffort.effort(seconds: 0.7 * seconds)
   }
 }
 

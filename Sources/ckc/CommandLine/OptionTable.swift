@@ -158,7 +158,7 @@ extension OptionName {
     case .effort:
       OptionDefinition(
         verbs: [.compile, .plan, .solve], value: .number("N"),
-        help: "amount of search for a better plan; 1 unless given, 40 take about a second")
+        help: "amount of search for a better plan; 1 unless given, 100 take about ten seconds")
     case .costs:
       OptionDefinition(
         verbs: Verb.planning, value: .file("json"),

@@ -23,8 +23,18 @@ struct SearchEffort: Sendable {
 
   /// Seconds of search on each thread at effort 1.
   private static let secondsPerEffort = 0.05
-  /// Seconds of runs of the simulator on each thread at effort 1.
-  private static let evictionSecondsPerEffort = 0.25
+  /// Seconds of runs of the simulator on each thread at effort 1; they grow with its root, because the
+  /// first ones give most.
+  private static let evictionSeconds = 0.25
+
+  /// The effort of a search of about so many seconds in all on two threads.
+  static func effort(seconds: Double) -> Double {
+    // What runs of the simulator lead to takes as long as a half of them.
+    let (linear, root) = (secondsPerEffort, 1.5 * evictionSeconds)
+    let square = root * root + 4 * linear * max(0, seconds)
+    let effortRoot = (square.squareRoot() - root) / (2 * linear)
+    return effortRoot * effortRoot
+  }
 
   init(_ effort: Double, graph: RematGraph) {
     let touches = Double(graph.inputValues.count + graph.valueCount)
@@ -38,7 +48,8 @@ struct SearchEffort: Sendable {
     let density = touches / nodes
     let secondsPerRun = 0.015 * density * density * density * nodes * 1e-6
     evictionRuns = min(
-      effort * min(Self.evictionSecondsPerEffort / secondsPerRun, nodes * nodes / 8), 4000 * nodes)
+      effort.squareRoot() * min(Self.evictionSeconds / secondsPerRun, nodes * nodes / 8),
+      4000 * nodes)
     movesPerRun = secondsPerRun / secondsPerMove
   }
 
