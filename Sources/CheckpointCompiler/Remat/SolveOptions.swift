@@ -108,7 +108,7 @@ public struct SolveOptions: Sendable {
   public mutating func setTimeLimit(seconds: Double) {
     // The search and then the bound.
     effort = max(0, seconds / 7)
-    searchEffort = SearchEffort.effort(seconds: 0.7 * seconds)
+    searchEffort = SearchEffort.effort(seconds: 0.8 * seconds)
   }
 }
 

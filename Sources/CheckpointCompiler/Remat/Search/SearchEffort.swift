@@ -18,22 +18,28 @@ struct SearchEffort: Sendable {
 
   /// Parts of the work: to find a good order, and the smallest peak.
   static let orderShare = 0.05
-  static let smallestShare = 0.3
-  static let ladderShare = 0.65
+  static let smallestShare = 0.27
+  static let ladderShare = 0.68
 
   /// Seconds of search on each thread at effort 1.
-  private static let secondsPerEffort = 0.05
-  /// Seconds of runs of the simulator on each thread at effort 1; they grow with its root, because the
-  /// first ones give most.
+  private static let secondsPerEffort = 0.055
+  /// Seconds of runs of the simulator on each thread at effort 1, and how they grow: slowly beyond,
+  /// because the first runs give most.
   private static let evictionSeconds = 0.25
+  private static func evictionGrowth(_ effort: Double) -> Double {
+    min(effort, effort.squareRoot().squareRoot())
+  }
 
-  /// The effort of a search of about so many seconds in all on two threads.
+  /// The effort of a search of about so many seconds on two threads.
   static func effort(seconds: Double) -> Double {
-    // What runs of the simulator lead to takes as long as a half of them.
-    let (linear, root) = (secondsPerEffort, 1.5 * evictionSeconds)
-    let square = root * root + 4 * linear * max(0, seconds)
-    let effortRoot = (square.squareRoot() - root) / (2 * linear)
-    return effortRoot * effortRoot
+    var (low, high) = (0.0, max(0, seconds) / secondsPerEffort)
+    for _ in 0..<40 {
+      let effort = (low + high) / 2
+      // What runs of the simulator lead to takes as long as a half of them.
+      let time = effort * secondsPerEffort + 1.5 * evictionSeconds * evictionGrowth(effort)
+      if time > seconds { high = effort } else { low = effort }
+    }
+    return low
   }
 
   init(_ effort: Double, graph: RematGraph) {
@@ -48,7 +54,7 @@ struct SearchEffort: Sendable {
     let density = touches / nodes
     let secondsPerRun = 0.015 * density * density * density * nodes * 1e-6
     evictionRuns = min(
-      effort.squareRoot() * min(Self.evictionSeconds / secondsPerRun, nodes * nodes / 8),
+      Self.evictionGrowth(effort) * min(Self.evictionSeconds / secondsPerRun, nodes * nodes / 8),
       4000 * nodes)
     movesPerRun = secondsPerRun / secondsPerMove
   }
