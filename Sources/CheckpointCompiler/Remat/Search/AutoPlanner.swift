@@ -216,29 +216,31 @@ struct AutoPlanner {
     var plan: EvictionSearch.Plan?
   }
 
-  /// The share of a rung of the runs of the simulator: the closer to the smallest budget, the more there
+  /// The share of a rung of the work of the simulator: the closer to the smallest budget, the more there
   /// is to gain. Where it is too small to be of use, only rungs of round fractions have one, a larger one.
-  private func evictionRuns(_ rung: BudgetLadder.Rung) -> Double {
+  private func evictionWork(_ rung: BudgetLadder.Rung) -> Double {
     let least = Double(rungs[0].bytes)
     func part(_ rung: BudgetLadder.Rung) -> Double {
       let ratio = least / Double(rung.bytes)
       return ratio * ratio * ratio * ratio * ratio
     }
-    let runs = effort.evictionRuns * part(rung)
-    let share = runs / rungs.reduce(0) { $0 + part($1) }
-    if share >= Self.evictionRunsMin { return share }
+    let work = effort.evictionWork * part(rung)
+    let share = work / rungs.reduce(0) { $0 + part($1) }
+    if share >= effort.evictionWorkMin { return share }
     let sum = rungs.reduce(0) { $0 + ($1.weight > 1 ? part($1) : 0) }
-    return rung.weight > 1 && runs >= Self.evictionRunsMin * sum ? runs / sum : 0
+    return rung.weight > 1 && work >= effort.evictionWorkMin * sum ? work / sum : 0
   }
 
-  private static let evictionRunsMin = 20.0
+  /// How many pairs of order and score are tried on a rung, but for those of round fractions, and how
+  /// many of them are improved.
+  private static let pairsTried = 8
+  private static let pairsImproved = 4
 
   /// Improves the plans of the simulator for a rung: those of the few pairs of order and score that do
   /// best there, each from the weights that it had on the rung below. Then the best plan of all.
   private mutating func searchWeights(_ rung: BudgetLadder.Rung) {
-    let pairsMax = 4
-    let runs = evictionRuns(rung)
-    guard runs > 0, let known = archive.best(within: rung.bytes), known.cost > leastCost,
+    let work = evictionWork(rung)
+    guard work > 0, let known = archive.best(within: rung.bytes), known.cost > leastCost,
       known.cost <= costMax
     else { return }
     if evictions.isEmpty {
@@ -250,30 +252,41 @@ struct AutoPlanner {
         }
       }
     }
-    let before = evictions
-    evictions = concurrentMap(before.count, threadCount: threadCount) { index in
-      var eviction = before[index]
+    let begin = evictions.reduce(0) { $0 + $1.search.work }
+    let isFirst = evictions.allSatisfy { $0.plan == nil }
+    improve(isFirst || rung.weight > 1 ? evictions.count : Self.pairsTried) { eviction in
       eviction.plan = eviction.search.plan(within: rung.bytes, costMax: 2 * known.cost)
-      return eviction
     }
-    let order = evictions.indices.filter { evictions[$0].plan != nil }
-      .sorted { (evictions[$0].plan!.cost, $0) < (evictions[$1].plan!.cost, $1) }.prefix(pairsMax)
-    let (chosen, moves) = (order.map { evictions[$0] }, Int(2 * runs) / pairsMax)
-    let improved = concurrentMap(chosen.count, threadCount: threadCount) { index in
-      var eviction = chosen[index]
-      eviction.plan = eviction.search.improve(
-        chosen[index].plan!, within: rung.bytes, moves: moves)
-      return eviction
+    let used = evictions.reduce(0) { $0 + $1.search.work } - begin
+    let workMax = (Int(2 * work) - used) / Self.pairsImproved
+    if workMax > 0 {
+      improve(Self.pairsImproved) { eviction in
+        eviction.plan = eviction.plan.map {
+          eviction.search.improve($0, within: rung.bytes, workMax: workMax)
+        }
+      }
     }
-    for (index, eviction) in zip(order, improved) {
-      evictions[index] = eviction
-      record(eviction.plan!.sequence, of: bases[eviction.base])
+    for eviction in evictions {
+      if let plan = eviction.plan { record(plan.sequence, of: bases[eviction.base]) }
     }
     guard let best = archive.best(within: rung.bytes), best.cost > leastCost else { return }
     var goal = SequenceSearch.Goal(budgetBytes: rung.bytes, keepsOrder: keepsOrder)
     goal.startTemperature = 0.1
-    let polishing = Int(runs * effort.movesPerRun / 2)
+    let polishing = Int(work * effort.movesPerWork / 2)
     search((4..<6).map { Search(start: best.sequence, moves: polishing, goal: goal, seed: $0) })
+  }
+
+  /// Changes the pairs whose plans are cheapest, side by side.
+  private mutating func improve(_ count: Int, _ change: @Sendable (inout Eviction) -> Void) {
+    let costs = evictions.map { $0.plan?.cost ?? .infinity }
+    let order = evictions.indices.sorted { (costs[$0], $0) < (costs[$1], $1) }.prefix(count)
+    let chosen = order.map { evictions[$0] }
+    let changed = concurrentMap(chosen.count, threadCount: threadCount) { index in
+      var eviction = chosen[index]
+      change(&eviction)
+      return eviction
+    }
+    for (index, eviction) in zip(order, changed) { evictions[index] = eviction }
   }
 
   /// Nothing costs less than what keeping everything costs, pins considered.

@@ -20,6 +20,8 @@ struct EvictionSearch: Sendable {
   private let graph: RematGraph
   private var score: EvictionScore
   private var random: SeededGenerator
+  /// What all runs of the simulator took, in its unit.
+  private(set) var work = 0
 
   /// A search that starts from equal weights.
   init(_ graph: RematGraph, score: EvictionScore, seed: UInt64) {
@@ -42,18 +44,20 @@ struct EvictionSearch: Sendable {
     return other
   }
 
-  /// The best plan that some moves lead to from `start`, the plan of the weights as they are.
-  mutating func improve(_ start: Plan, within budgetBytes: Int, moves: Int) -> Plan {
+  /// The best plan that moves lead to from `start`, the plan of the weights as they are, until they have
+  /// taken `workMax`.
+  mutating func improve(_ start: Plan, within budgetBytes: Int, workMax: Int) -> Plan {
     if score.weights.isEmpty {
       score.weights = [Double](repeating: 1, count: graph.users.count + graph.valueCount)
     }
     var current = start.cost
     var best = start
     var bestScore = score
-    for move in 0..<moves {
+    let begin = work
+    while work - begin < workMax {
+      let left = 1 - Double(work - begin) / Double(workMax)
       var candidate = score
       for _ in 0...random.index(below: 3) { change(&candidate.weights) }
-      let left = 1 - Double(move) / Double(moves)
       let slack = Self.slack * left * left * random.unit() * random.unit()
       guard
         let plan = plan(candidate, within: budgetBytes, costMax: current * (1 + slack))
@@ -79,11 +83,12 @@ struct EvictionSearch: Sendable {
     weights[place] = draw < factors.count ? min(max(weights[place] * factors[draw], 1e-9), 1e9) : 1
   }
 
-  private func plan(_ score: EvictionScore, within budgetBytes: Int, costMax: Double) -> Plan? {
-    // What is written over a dying input is an estimate in the simulator: the search must not live on it.
+  private mutating func plan(_ score: EvictionScore, within budgetBytes: Int, costMax: Double) -> Plan? {
+    // What is written over a dying input is an estimate in the simulator: a search must not live on
+    // its errors.
     guard
       let sequence = EvictionSimulator.run(
-        graph, budgetBytes: budgetBytes, score: score, costMax: costMax),
+        graph, budgetBytes: budgetBytes, score: score, costMax: costMax, work: &work),
       let figures = graph.figures(of: sequence), figures.peakBytes <= budgetBytes
     else { return nil }
     return Plan(sequence: sequence, cost: figures.cost)

@@ -36,6 +36,10 @@ struct EvictionSimulator {
 
   private var sequence: [Int32] = []
   private var cost = 0.0
+  /// Nodes looked at to see what a value would cost or whether it can be made again; a run counts for
+  /// several.
+  private var work = 0
+  private static let workOfRun = 8
   private var residentBytes = 0
   private var now = 0
   private var isResident: [Bool]
@@ -86,11 +90,23 @@ struct EvictionSimulator {
     _ graph: RematGraph, budgetBytes: Int, score: EvictionScore, dropAfter: [Int32] = [],
     costMax: Double = .infinity
   ) -> [Int32]? {
+    var work = 0
+    return run(
+      graph, budgetBytes: budgetBytes, score: score, dropAfter: dropAfter, costMax: costMax,
+      work: &work)
+  }
+
+  /// The same, and what it took, added to `work`, of which 10^8 are about a second.
+  static func run(
+    _ graph: RematGraph, budgetBytes: Int, score: EvictionScore, dropAfter: [Int32] = [],
+    costMax: Double = .infinity, work: inout Int
+  ) -> [Int32]? {
     var simulator = EvictionSimulator(
       graph, budgetBytes: budgetBytes, score: score, stepsMax: 6 * graph.nodeCount + 4000,
       costMax: costMax)
-    return simulator.run(dropAfter: dropAfter.isEmpty ? graph.pinnedDropAfter : dropAfter)
-      ? simulator.sequence : nil
+    let isDone = simulator.run(dropAfter: dropAfter.isEmpty ? graph.pinnedDropAfter : dropAfter)
+    work += simulator.work
+    return isDone ? simulator.sequence : nil
   }
 
   private mutating func run(dropAfter: [Int32]) -> Bool {
@@ -180,6 +196,7 @@ struct EvictionSimulator {
     if residentBytes + needed > budgetBytes, !makeRoom(for: needed, running: node) { return false }
     sequence.append(Int32(node))
     cost += graph.cost[node]
+    work += Self.workOfRun
     if sequence.count > stepsMax || cost > costMax { return false }
     for value in graph.outputs(of: node) {
       isResident[value] = true
@@ -362,6 +379,7 @@ struct EvictionSimulator {
     visit += 1
     walk.append(graph.valueNode[value])
     while let node = walk.popLast() {
+      work += 1
       for slot in graph.inputRange(of: Int(node)) {
         let input = Int(graph.inputValues[slot])
         let producer = Int(graph.valueNode[input])
@@ -383,6 +401,7 @@ struct EvictionSimulator {
     walk.append(graph.valueNode[value])
     defer { walk.removeAll(keepingCapacity: true) }
     while let node = walk.popLast() {
+      work += 1
       if graph.isOnce[Int(node)] || time > graph.deadline[Int(node)] { return false }
       for slot in graph.inputRange(of: Int(node)) {
         let input = Int(graph.inputValues[slot])

@@ -11,10 +11,12 @@ struct SearchEffort: Sendable {
   let moves: Double
   /// Fewer moves than this take less time than a search needs to begin.
   private let movesMin: Double
-  /// Runs of the eviction simulator on each thread, beside the moves.
-  let evictionRuns: Double
-  /// Moves that take as long as a run of the simulator.
-  let movesPerRun: Double
+  /// Work of the eviction simulator on each thread, in its unit, beside the moves.
+  let evictionWork: Double
+  /// Less work than this is too little to be of use for one budget.
+  let evictionWorkMin: Double
+  /// Moves that take as long as a unit of the work of the simulator.
+  let movesPerWork: Double
 
   /// Parts of the work: to find a good order, and the smallest peak.
   static let orderShare = 0.05
@@ -23,9 +25,10 @@ struct SearchEffort: Sendable {
 
   /// Seconds of search on each thread at effort 1.
   private static let secondsPerEffort = 0.055
-  /// Seconds of runs of the simulator on each thread at effort 1, and how they grow: slowly beyond,
+  /// Seconds of the simulator on each thread at effort 1, and how they grow: slowly beyond,
   /// because the first runs give most.
   private static let evictionSeconds = 0.25
+  private static let secondsPerWork = 1.5e-8
   private static func evictionGrowth(_ effort: Double) -> Double {
     min(effort, effort.squareRoot().squareRoot())
   }
@@ -50,13 +53,12 @@ struct SearchEffort: Sendable {
     moves = min(
       effort * min(Self.secondsPerEffort / secondsPerMove, 300 * nodes), 60_000 * nodes)
     movesMin = max(20, touches / 8)
-    // The more a node reads, the further the simulator looks for what would be missing.
-    let density = touches / nodes
-    let secondsPerRun = 0.015 * density * density * density * nodes * 1e-6
-    evictionRuns = min(
-      Self.evictionGrowth(effort) * min(Self.evictionSeconds / secondsPerRun, nodes * nodes / 8),
-      4000 * nodes)
-    movesPerRun = secondsPerRun / secondsPerMove
+    let nodeWork = 15.0
+    evictionWork =
+      Self.evictionGrowth(effort)
+      * min(Self.evictionSeconds / Self.secondsPerWork, nodeWork * nodes * nodes * nodes / 8)
+    evictionWorkMin = 20 * nodeWork * nodes
+    movesPerWork = Self.secondsPerWork / secondsPerMove
   }
 
   /// How many moves a share of the work pays for; 0 if too few to be of use.
