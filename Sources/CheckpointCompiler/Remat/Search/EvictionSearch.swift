@@ -83,7 +83,9 @@ struct EvictionSearch: Sendable {
     weights[place] = draw < factors.count ? min(max(weights[place] * factors[draw], 1e-9), 1e9) : 1
   }
 
-  private mutating func plan(_ score: EvictionScore, within budgetBytes: Int, costMax: Double) -> Plan? {
+  private mutating func plan(
+    _ score: EvictionScore, within budgetBytes: Int, costMax: Double
+  ) -> Plan? {
     // What is written over a dying input is an estimate in the simulator: a search must not live on
     // its errors.
     guard
