@@ -105,7 +105,7 @@ struct EvictionSimulator {
       graph, budgetBytes: budgetBytes, score: score, stepsMax: 6 * graph.nodeCount + 4000,
       costMax: costMax)
     let isDone = simulator.run(dropAfter: dropAfter.isEmpty ? graph.pinnedDropAfter : dropAfter)
-    work += simulator.work
+    work += simulator.work + 1
     return isDone ? simulator.sequence : nil
   }
 
