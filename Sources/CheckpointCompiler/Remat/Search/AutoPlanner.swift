@@ -254,13 +254,13 @@ struct AutoPlanner {
     }
     let begin = evictions.reduce(0) { $0 + $1.search.work }
     let isFirst = evictions.allSatisfy { $0.plan == nil }
-    improve(isFirst || rung.weight > 1 ? evictions.count : Self.pairsTried) { eviction in
+    changeCheapest(isFirst || rung.weight > 1 ? evictions.count : Self.pairsTried) { eviction in
       eviction.plan = eviction.search.plan(within: rung.bytes, costMax: 2 * known.cost)
     }
     let used = evictions.reduce(0) { $0 + $1.search.work } - begin
     let workMax = (Int(2 * work) - used) / Self.pairsImproved
     if workMax > 0 {
-      improve(Self.pairsImproved) { eviction in
+      changeCheapest(Self.pairsImproved) { eviction in
         eviction.plan = eviction.plan.map {
           eviction.search.improve($0, within: rung.bytes, workMax: workMax)
         }
@@ -276,8 +276,10 @@ struct AutoPlanner {
     search((4..<6).map { Search(start: best.sequence, moves: polishing, goal: goal, seed: $0) })
   }
 
-  /// Changes the pairs whose plans are cheapest, side by side.
-  private mutating func improve(_ count: Int, _ change: @Sendable (inout Eviction) -> Void) {
+  /// Changes the pairs whose plans are cheapest so far, side by side.
+  private mutating func changeCheapest(
+    _ count: Int, _ change: @Sendable (inout Eviction) -> Void
+  ) {
     let costs = evictions.map { $0.plan?.cost ?? .infinity }
     let order = evictions.indices.sorted { (costs[$0], $0) < (costs[$1], $1) }.prefix(count)
     let chosen = order.map { evictions[$0] }
