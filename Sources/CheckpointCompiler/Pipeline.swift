@@ -1,8 +1,8 @@
 // The one list of passes, and the order that it must keep.
 //
 // Every pass rewrites a whole function into another one with the same results, bit by bit, apart from
-// `attention` and `layout`, which round in another order. All of them run before planning: the order of
-// ops after it is the plan.
+// `attention`, `layout`, `channels` and `merges`, which round in another order. All of them run before
+// planning: the order of ops after it is the plan.
 
 /// A rewriting of a function that changes no result.
 struct Pass: Sendable {
@@ -53,13 +53,18 @@ struct Pipeline: Sendable {
   /// What makes a step smaller before it is grouped and planned.
   static let simplification = Pipeline(
     passes: [
-      folding, commonSubexpressions, deadCode, attentionFusion, channelsLast, loopSimplification,
+      folding, commonSubexpressions, deadCode, attentionFusion, channelsLast,
+      concatenatedChannels, mergedDimensions, loopSimplification,
     ],
     order: [
       Before("fold", "cse", because: "folding brings equal ops into the same form"),
       Before("fold", "dce", because: "folding leaves its inputs unread"),
       Before("cse", "dce", because: "joined ops no longer read their operands"),
       Before("dce", "layout", because: "what is dead would be turned for nothing"),
+      Before(
+        "layout", "channels", because: "it would turn each part"),
+      Before("layout", "merges", because: "a turned image has other dimensions to merge"),
+      Before("attention", "merges", because: "its patterns are those of texts"),
       Before("dce", "attention", because: "a dead reader of weights is one too many"),
       Before("dce", "loops", because: "only what is read has to be carried"),
     ])

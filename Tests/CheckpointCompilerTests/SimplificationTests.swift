@@ -241,7 +241,10 @@ import Testing
     var seen: [String] = []
     _ = simplified(function) { name, _ in seen.append(name) }
     #expect(seen == ["fold", "cse", "dce"])
-    #expect(simplificationPasses == ["fold", "cse", "dce", "attention", "layout", "loops"])
+    #expect(
+      simplificationPasses == [
+        "fold", "cse", "dce", "attention", "layout", "channels", "merges", "loops",
+      ])
   }
 
   @Test func aLongChainTakesLinearTime() throws {
