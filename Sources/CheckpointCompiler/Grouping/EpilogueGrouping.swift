@@ -20,19 +20,13 @@ extension Grouping {
 
   /// The epilogues worth having, given the groups without.
   func epilogues() -> [EpilogueUnit] {
-    var units: [EpilogueUnit] = []
-    var unitOf: [OpID: Int] = [:]
-    for op in body.reversed() where isContraction(op) {
-      var search = EpilogueSearch(self, contraction: op, units: units, unitOf: unitOf)
-      guard let unit = search.run() else { continue }
-      for op in unit { unitOf[op] = units.count }
-      units.append(unit)
-    }
-    return units
+    var search = EpilogueSearch(self)
+    for op in body.reversed() where isContraction(op) { search.run(from: op) }
+    return search.units
   }
 }
 
-/// Looks for the epilogue of one contraction.
+/// Looks for the epilogues of contractions, one after the other.
 private struct EpilogueSearch {
   /// The most ops of an epilogue, and the most operands and results.
   private static let opsMax = 40
@@ -43,38 +37,42 @@ private struct EpilogueSearch {
   private static let searchMax = 400
 
   private let grouping: Grouping
-  private let contraction: OpID
-  /// What other contractions have got.
-  private let units: [Grouping.EpilogueUnit]
-  private let unitOf: [OpID: Int]
-  private let shape: [Int]
-  /// The ops that have joined.
+  /// What was found, and the unit of each op; -1 for ops of none.
+  private(set) var units: [Grouping.EpilogueUnit] = []
+  private var unitOf: Table<OpID, Int32>
+  /// The contraction that is looked at, and its shape.
+  private var contraction: OpID
+  private var shape: [Int] = []
+  /// The ops that have joined it.
   private var members: Set<OpID> = []
+  /// What the search for a cycle has met.
+  private var met: MetOps
 
-  init(
-    _ grouping: Grouping, contraction: OpID, units: [Grouping.EpilogueUnit], unitOf: [OpID: Int]
-  ) {
+  init(_ grouping: Grouping) {
     self.grouping = grouping
-    self.contraction = contraction
-    self.units = units
-    self.unitOf = unitOf
-    shape = grouping.function.type(of: grouping.function.result(of: contraction)).shape
+    contraction = OpID(rawValue: 0)
+    unitOf = Table(repeating: -1, count: grouping.function.ops.count)
+    met = MetOps(of: grouping.function)
   }
 
   private var function: Function { grouping.function }
 
-  mutating func run() -> Grouping.EpilogueUnit? {
-    guard function.type(of: function.result(of: contraction)).dtype.isFloatingPoint else {
-      return nil
-    }
+  /// Adds the epilogue of a contraction, if it has one.
+  mutating func run(from contraction: OpID) {
+    let product = function.result(of: contraction)
+    guard function.type(of: product).dtype.isFloatingPoint else { return }
+    self.contraction = contraction
+    shape = function.type(of: product).shape
+    members = []
     grow()
     trim()
-    let product = function.result(of: contraction)
     guard members.contains(where: { function.operands(of: $0).contains(product) }),
-      !updatesFactor, !isCyclic
-    else { return nil }
+      !updatesFactor, !isCyclic()
+    else { return }
     let unit = (members + [contraction]).sorted { grouping.position[$0] < grouping.position[$1] }
-    return canLower(unit) ? unit : nil
+    guard canLower(unit) else { return }
+    for op in unit { unitOf[op] = Int32(units.count) }
+    units.append(unit)
   }
 
   private func isMember(_ op: OpID) -> Bool { op == contraction || members.contains(op) }
@@ -103,13 +101,13 @@ private struct EpilogueSearch {
   /// Whether an op works element by element over the product, in the same pass.
   private func fits(_ op: OpID) -> Bool {
     function.ops[op].opcode.isElementwise && !function.isIndexing(op)
-      && grouping.groupOf[op] >= 0 && unitOf[op] == nil
+      && grouping.groupOf[op] >= 0 && unitOf[op] < 0
       && grouping.isBackward[op] == grouping.isBackward[contraction]
       && function.type(of: function.result(of: op)).shape == shape
   }
 
   /// An op and the ops that make what only it reads; nil where it reads what is not there.
-  private func joining(_ op: OpID) -> Set<OpID>? {
+  private mutating func joining(_ op: OpID) -> Set<OpID>? {
     var joining: Set<OpID> = []
     var stack = [op]
     while let op = stack.popLast() {
@@ -126,7 +124,7 @@ private struct EpilogueSearch {
   }
 
   /// Whether a value is in memory before the product is made, or tells where such a value is read.
-  private func isAvailable(_ value: ValueID) -> Bool {
+  private mutating func isAvailable(_ value: ValueID) -> Bool {
     var stack = [value]
     while let value = stack.popLast() {
       guard let source = function.definingOp(of: value) else { continue }
@@ -137,9 +135,7 @@ private struct EpilogueSearch {
         stack += function.operands(of: source)
         continue
       }
-      guard grouping.isInMemory(value), !depends([source], on: isMember) else {
-        return false
-      }
+      guard grouping.isInMemory(value), !dependsOnMembers([source]) else { return false }
     }
     return true
   }
@@ -201,7 +197,7 @@ private struct EpilogueSearch {
   }
 
   /// Whether what the kernel reads depends on what it makes.
-  private var isCyclic: Bool {
+  private mutating func isCyclic() -> Bool {
     var sources: [OpID] = []
     for op in members + [contraction] {
       for operand in function.operands(of: op) {
@@ -209,27 +205,27 @@ private struct EpilogueSearch {
         sources.append(source)
       }
     }
-    return depends(sources, on: isMember)
+    return dependsOnMembers(sources)
   }
 
-  /// Whether ops depend on others that do not stand before the contraction; true where the search
-  /// gives up. All ops of a kernel run together.
-  private func depends(_ sources: [OpID], on isTarget: (OpID) -> Bool) -> Bool {
-    let members = members
+  /// Whether ops depend on those of the kernel, of which all that stand before its first op are clear;
+  /// true where the search gives up. All ops of a kernel run together.
+  private mutating func dependsOnMembers(_ sources: [OpID]) -> Bool {
     let first =
       members.reduce(grouping.position[contraction]) { min($0, grouping.position[$1]) }
-    var seen: Set<OpID> = []
+    met.removeAll()
     var stack = sources
     var steps = 0
     while let op = stack.popLast() {
-      if isTarget(op) { return true }
-      guard seen.insert(op).inserted else { continue }
-      let kernel = unitOf[op].map { units[$0] } ?? [op]
-      guard grouping.position[kernel.last!] >= first else { continue }
-      seen.formUnion(kernel)
+      let unit = unitOf[op]
+      let last = unit < 0 ? op : units[Int(unit)].last!
+      guard grouping.position[last] >= first, met.insert(op) else { continue }
+      if isMember(op) { return true }
       steps += 1
       if steps > Self.searchMax { return true }
+      let kernel = unit < 0 ? [op] : units[Int(unit)]
       for op in kernel {
+        _ = met.insert(op)
         for operand in function.operands(of: op) {
           if let source = function.definingOp(of: operand) { stack.append(source) }
         }

@@ -173,8 +173,16 @@ private struct RegisterRecomputation {
     }
     _ = cut.solve(from: 0, to: 1)
     var isRecomputed = Table<OpID, Bool>(repeating: false, count: function.ops.count)
-    for (index, op) in body.enumerated() {
-      isRecomputed[op] = !cut.isOnSourceSide(2 * index + 2) && isCheap(op)
+    // How many ops in a row are recomputed up to each. No kernel has more than `Grouping.opsMax`: in
+    // longer chains some values are stored, or every kernel would get copies of the whole chain.
+    var inRow = Table<OpID, Int>(repeating: 0, count: function.ops.count)
+    for (index, op) in body.enumerated() where !cut.isOnSourceSide(2 * index + 2) && isCheap(op) {
+      let before = function.operands(of: op).lazy.compactMap { function.definingOp(of: $0) }
+        .map { inRow[$0] }.max() ?? 0
+      let isCounted = function.ops[op].opcode.isElementwise
+      guard !isCounted || before < Grouping.opsMax else { continue }
+      inRow[op] = before + (isCounted ? 1 : 0)
+      isRecomputed[op] = true
     }
     return isRecomputed
   }
