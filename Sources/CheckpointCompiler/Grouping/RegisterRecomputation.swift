@@ -177,7 +177,8 @@ private struct RegisterRecomputation {
     // longer chains some values are stored, or every kernel would get copies of the whole chain.
     var inRow = Table<OpID, Int>(repeating: 0, count: function.ops.count)
     for (index, op) in body.enumerated() where !cut.isOnSourceSide(2 * index + 2) && isCheap(op) {
-      let before = function.operands(of: op).lazy.compactMap { function.definingOp(of: $0) }
+      let before =
+        function.operands(of: op).lazy.compactMap { function.definingOp(of: $0) }
         .map { inRow[$0] }.max() ?? 0
       let isCounted = function.ops[op].opcode.isElementwise
       guard !isCounted || before < Grouping.opsMax else { continue }
