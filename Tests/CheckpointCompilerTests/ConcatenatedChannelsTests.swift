@@ -80,6 +80,8 @@ import Testing
     "%both = concatenate %a, %x {dim = 3}\n%p = conv2d %both, %u\n%y = multiply %p, %p",
     // Images, not channels, one below the other.
     "%both = concatenate %a, %a {dim = 1}\n%p = conv2d %both, %t\n%y = multiply %p, %p",
+    // Batches, one behind the other.
+    "%both = concatenate %i, %i {dim = 0}\n%p = conv2d %both, %j {padding = 1}\n%y = multiply %p, %p",
     // Rows are cut.
     "%p = conv2d %a, %t\n%y = slice %p {start = [0, 1, 0, 0], limit = [2, 3, 4, 16]}",
     // Channels that overlap would be computed twice.
@@ -90,8 +92,9 @@ import Testing
     let function = try step(
       """
       func @main(%x: f32[2,4,4,3], %a: f32[2,4,4,16], %b: f32[2,4,4,16], %w: f32[1,1,32,16],
-          %v: f32[1,1,32,64], %u: f32[1,1,19,16], %t: f32[1,1,16,16], %o: f32[1,1,16,64])
-          -> (%s: f32) {
+          %v: f32[1,1,32,64], %u: f32[1,1,19,16], %t: f32[1,1,16,16], %o: f32[1,1,16,64],
+          %i: f32[16,4,4,3], param %j: f32[3,3,3,8])
+          -> (loss %s: f32) {
         \(body)
         %s = reduce %y {kind = add, dims = [0, 1, 2, 3]}
         return %s

@@ -118,6 +118,13 @@ public struct ConvolutionDimensions: Hashable, Sendable, CustomStringConvertible
   /// The number of dimensions of each of the three.
   public var rank: Int { inputSpatial.count + 2 }
 
+  /// Whether a convolution with such operands is the gradient of a kernel: its result has taps, and what
+  /// stands for its kernel is an image.
+  func makesTaps(_ kernel: [Int], _ result: [Int]) -> Bool {
+    func extent(_ shape: [Int], _ spatial: [Int]) -> Int { spatial.reduce(1) { $0 * shape[$1] } }
+    return extent(result, outputSpatial) < extent(kernel, kernelSpatial)
+  }
+
   /// The spelling in the IR.
   public var description: String {
     func group(_ first: (Int, Character), _ second: (Int, Character), _ spatial: [Int]) -> String {

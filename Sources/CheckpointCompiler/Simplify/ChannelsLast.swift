@@ -233,9 +233,7 @@ private struct ChannelsLast {
     func place(_ dim: Int) -> Int { Self.place(of: dim, rank: rank) }
     let kernelShape = function.type(of: operands[1]).shape
     let resultType = function.type(of: result)
-    func extent(_ shape: [Int], _ spatial: [Int]) -> Int { spatial.reduce(1) { $0 * shape[$1] } }
-    let makesTaps =
-      extent(resultType.shape, dims.outputSpatial) < extent(kernelShape, dims.kernelSpatial)
+    let makesTaps = dims.makesTaps(kernelShape, resultType.shape)
 
     let input = lastImage(of: operands[0])
     (dims.inputBatch, dims.inputFeature) = (place(dims.inputBatch), place(dims.inputFeature))

@@ -5,8 +5,8 @@
 //             backward pass another one, its gradient, of which slices are copied.
 // Method      A convolution is linear. Of channels that are concatenated it is the sum of the convolutions
 //             of the parts with their part of the kernel; the gradient of the kernel is the concatenation
-//             of those of its parts; and channels that are cut out of a result are the result of a part of
-//             the kernel. The parts of kernels are small.
+//             of those of its parts, whose batch the channels are; and channels that are cut out of a
+//             result are the result of a part of the kernel. The parts of kernels are small.
 // Bounds      A concatenation goes only where all that read it are such convolutions, and where the sums
 //             that are written instead are no larger. Each part has enough channels for the registers of
 //             a kernel. Sums of bf16 and f16 would be rounded twice and stay.
@@ -41,7 +41,8 @@ let concatenatedChannels = Pass(
 private enum ChannelSplit {
   /// A convolution of a concatenation along its input's features: a sum.
   case sum
-  /// A convolution of a concatenation along its input's batch: a concatenation along the result's.
+  /// The gradient of a kernel from a concatenation, along its input's batch: a concatenation along the
+  /// result's.
   case concatenation
   /// A slice of a convolution along its result's features: a convolution with a slice of the kernel.
   case slice
@@ -184,14 +185,14 @@ private struct ChannelSplits {
         function.operands(of: reader).last != whole
       else { return nil }
       let sum = function.type(of: function.result(of: reader))
-      if dim == dims.inputBatch {
+      if dims.makesTaps(shape(function.operands(of: reader).last!), sum.shape) {
+        guard dim == dims.inputBatch else { return nil }
         splits.append(.concatenation)
-      } else if dim == dims.inputFeature, sum.dtype == .f32 || sum.dtype == .f64,
-        (parts.count - 1) * sum.elementCount <= function.type(of: whole).elementCount
-      {
-        splits.append(.sum)
       } else {
-        return nil
+        guard dim == dims.inputFeature, sum.dtype == .f32 || sum.dtype == .f64,
+          (parts.count - 1) * sum.elementCount <= function.type(of: whole).elementCount
+        else { return nil }
+        splits.append(.sum)
       }
     }
     return splits
