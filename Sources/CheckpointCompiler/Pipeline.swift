@@ -61,8 +61,7 @@ struct Pipeline: Sendable {
       Before("fold", "dce", because: "folding leaves its inputs unread"),
       Before("cse", "dce", because: "joined ops no longer read their operands"),
       Before("dce", "layout", because: "what is dead would be turned for nothing"),
-      Before(
-        "layout", "channels", because: "it would turn each part"),
+      Before("layout", "channels", because: "it would turn each part"),
       Before("layout", "merges", because: "a turned image has other dimensions to merge"),
       Before("attention", "merges", because: "its patterns are those of texts"),
       Before("dce", "attention", because: "a dead reader of weights is one too many"),

@@ -4,29 +4,6 @@ import Testing
 
 /// Convolution networks that are written with channels before places.
 @Suite struct ChannelsLastTests {
-  /// The training step of a text, before simplification.
-  private func step(_ text: String) throws -> Function {
-    var sources = SourceMap()
-    let options = CompileOptions(lastStage: .differentiated)
-    let compilation = try Compiler(options: options).compile(
-      Array(text.utf8), fileName: "test.ir", sources: &sources)
-    return try #require(compilation.differentiated)
-  }
-
-  /// The function with channels last and folded; it gives the same whole numbers.
-  private func turned(_ function: Function) throws -> Function {
-    let result = Pipeline.local.run(try #require(channelsLast.run(function)))
-    #expect(verify(result).isEmpty)
-    var generator = SeededGenerator(seed: 11)
-    let arguments = function.argumentTypes.map { type in
-      Tensor(
-        type, integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 3)) - 1 })
-    }
-    #expect(
-      try interpret(result, arguments: arguments) == interpret(function, arguments: arguments))
-    return result
-  }
-
   private func transposes(_ function: Function) -> [TensorType] {
     function.blocks[function.body].ops.filter { function.ops[$0].opcode == .transpose }.map {
       function.type(of: function.operands(of: $0).first!)
@@ -34,7 +11,7 @@ import Testing
   }
 
   @Test func aNetworkIsTurnedOnce() throws {
-    let function = try step(
+    let function = try differentiatedStep(
       """
       func @main(%x: f32[2,3,8,10], param %w: f32[8,3,3,3], param %b: f32[8],
           param %v: f32[8,8,3,3], param %u: f32[8,5]) -> (loss %loss: f32) {
@@ -51,29 +28,30 @@ import Testing
         return %loss
       }
       """)
-    let found = transposes(try turned(function)).map(\.shape)
+    let found = transposes(try channelsLast.checked(on: function)).map(\.shape)
     // The image, and the gradients of both kernels.
     #expect(found == [[2, 3, 8, 10], [3, 3, 8, 8], [3, 3, 3, 8]])
   }
 
   @Test func groupsStridesAndBlocksStay() throws {
-    _ = try turned(
-      try step(
-        """
-        func @main(%x: f32[2,4,9,8], param %w: f32[8,2,3,3], param %v: f32[8,1,3,2]) -> (loss %loss: f32) {
-          %p = convolution %x, %w {dim_numbers = "bf01_oi01->bf01", strides = [2, 1],
-              low = [1, 2], high = [0, 1], feature_groups = 2, window_reversal = [1, 0]}
-          %q = convolution %p, %v {dim_numbers = "bf01_oi01->bf01", rhs_dilation = [2, 1],
-              low = [2, 0], high = [2, 1], feature_groups = 8}
-          %r = multiply %q, %q
-          %loss = reduce %r {kind = add, dims = [0, 1, 2, 3]}
-          return %loss
-        }
-        """))
+    _ = try channelsLast.checked(
+      on:
+        try differentiatedStep(
+          """
+          func @main(%x: f32[2,4,9,8], param %w: f32[8,2,3,3], param %v: f32[8,1,3,2]) -> (loss %loss: f32) {
+            %p = convolution %x, %w {dim_numbers = "bf01_oi01->bf01", strides = [2, 1],
+                low = [1, 2], high = [0, 1], feature_groups = 2, window_reversal = [1, 0]}
+            %q = convolution %p, %v {dim_numbers = "bf01_oi01->bf01", rhs_dilation = [2, 1],
+                low = [2, 0], high = [2, 1], feature_groups = 8}
+            %r = multiply %q, %q
+            %loss = reduce %r {kind = add, dims = [0, 1, 2, 3]}
+            return %loss
+          }
+          """))
   }
 
   @Test func whatNeedsTheTextsOrderGetsIt() throws {
-    let function = try step(
+    let function = try differentiatedStep(
       """
       func @main(%x: f32[2,4,4,6], %w: f32[4,4,3,3], %s: f32[2,4,4,6])
           -> (%y: f32[2,4,4,6], %flat: f32[2,96], %rows: f32[2,4,4], %both: f32[4,8,4,6]) {
@@ -87,11 +65,11 @@ import Testing
         return %y, %flat, %rows, %both
       }
       """)
-    _ = try turned(function)
+    _ = try channelsLast.checked(on: function)
   }
 
   @Test func channelsLastStayAsTheyAre() throws {
-    let function = try step(
+    let function = try differentiatedStep(
       """
       func @main(%x: f32[2,8,8,4], %w: f32[3,3,4,8]) -> f32[2,6,6,8] {
         %p = convolution %x, %w {dim_numbers = "b01f_01io->b01f"}

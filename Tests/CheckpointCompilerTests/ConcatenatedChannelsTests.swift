@@ -4,71 +4,46 @@ import Testing
 
 /// Convolutions of concatenated channels.
 @Suite struct ConcatenatedChannelsTests {
-  private func step(_ text: String) throws -> Function {
-    var sources = SourceMap()
-    let options = CompileOptions(lastStage: .differentiated)
-    let compilation = try Compiler(options: options).compile(
-      Array(text.utf8), fileName: "test.ir", sources: &sources)
-    return try #require(compilation.differentiated)
-  }
-
-  /// The function with split convolutions; it gives the same whole numbers.
-  private func split(_ function: Function) throws -> Function {
-    let result = Pipeline.local.run(try #require(concatenatedChannels.run(function)))
-    #expect(verify(result).isEmpty)
-    var generator = SeededGenerator(seed: 7)
-    let arguments = function.argumentTypes.map { type in
-      Tensor(
-        type, integers: (0..<type.elementCount).map { _ in Int64(generator.index(below: 3)) - 1 })
-    }
-    #expect(
-      try interpret(result, arguments: arguments) == interpret(function, arguments: arguments))
-    return result
-  }
-
-  private func shapes(_ opcode: Opcode, in function: Function) -> [[Int]] {
-    function.blocks[function.body].ops.filter { function.ops[$0].opcode == opcode }.map {
-      function.type(of: function.result(of: $0)).shape
-    }
-  }
-
   @Test func aDecoderHasNoConcatenation() throws {
-    let result = try split(
-      try step(
-        """
-        func @main(%x: f32[2,4,5,3], param %wa: f32[3,3,3,16], param %wb: f32[1,1,3,24],
-            param %w: f32[3,3,40,16]) -> (loss %loss: f32) {
-          %a = conv2d %x, %wa {padding = 1}
-          %b = conv2d %x, %wb
-          %both = concatenate %a, %b {dim = 3}
-          %y = conv2d %both, %w {padding = 1}
-          %loss = reduce %y {kind = add, dims = [0, 1, 2, 3]}
-          return %loss
-        }
-        """))
+    let result = try concatenatedChannels.checked(
+      on:
+        try differentiatedStep(
+          """
+          func @main(%x: f32[2,4,5,3], param %wa: f32[3,3,3,16], param %wb: f32[1,1,3,24],
+              param %w: f32[3,3,40,16]) -> (loss %loss: f32) {
+            %a = conv2d %x, %wa {padding = 1}
+            %b = conv2d %x, %wb
+            %both = concatenate %a, %b {dim = 3}
+            %y = conv2d %both, %w {padding = 1}
+            %loss = reduce %y {kind = add, dims = [0, 1, 2, 3]}
+            return %loss
+          }
+          """))
     // What is left puts the gradients of the parts of the kernel together.
-    #expect(shapes(.concatenate, in: result) == [[3, 3, 40, 16]])
-    #expect(Set(shapes(.slice, in: result)) == [[3, 3, 16, 16], [3, 3, 24, 16]])
-    #expect(!shapes(.convolution, in: result).contains([2, 4, 5, 40]))
+    #expect(result.resultShapes(.concatenate) == [[3, 3, 40, 16]])
+    #expect(Set(result.resultShapes(.slice)) == [[3, 3, 16, 16], [3, 3, 24, 16]])
+    #expect(!result.resultShapes(.convolution).contains([2, 4, 5, 40]))
   }
 
   @Test func dimensionsMayStandInAnyOrder() throws {
-    let result = try split(
-      try step(
-        """
-        func @main(%a: f32[16,2,7], %b: f32[32,2,7], %k: f32[8,3,48])
-            -> (%y: f32[2,3,8], %low: f32[2,3,16], %high: f32[2,3,16]) {
-          %both = concatenate %a, %b {dim = 0}
-          %y = convolution %both, %k {dim_numbers = "fb0_o0i->b0f", strides = [2]}
-          %wide = convolution %y, %k {dim_numbers = "b0f_i0o->b0f", low = [1], high = [1]}
-          %low = slice %wide {start = [0, 0, 8], limit = [2, 3, 24]}
-          %high = slice %wide {start = [0, 0, 32], limit = [2, 3, 48]}
-          return %y, %low, %high
-        }
-        """))
-    #expect(shapes(.concatenate, in: result).isEmpty)
-    #expect(Set(shapes(.slice, in: result)) == [[8, 3, 16], [8, 3, 32]])
-    #expect(shapes(.convolution, in: result) == [[2, 3, 8], [2, 3, 8], [2, 3, 16], [2, 3, 16]])
+    let result = try concatenatedChannels.checked(
+      on:
+        try differentiatedStep(
+          """
+          func @main(%a: f32[16,2,7], %b: f32[32,2,7], %k: f32[8,3,48])
+              -> (%y: f32[2,3,8], %low: f32[2,3,16], %high: f32[2,3,16]) {
+            %both = concatenate %a, %b {dim = 0}
+            %y = convolution %both, %k {dim_numbers = "fb0_o0i->b0f", strides = [2]}
+            %wide = convolution %y, %k {dim_numbers = "b0f_i0o->b0f", low = [1], high = [1]}
+            %low = slice %wide {start = [0, 0, 8], limit = [2, 3, 24]}
+            %high = slice %wide {start = [0, 0, 32], limit = [2, 3, 48]}
+            return %y, %low, %high
+          }
+          """))
+    #expect(result.resultShapes(.concatenate).isEmpty)
+    #expect(Set(result.resultShapes(.slice)) == [[8, 3, 16], [8, 3, 32]])
+    #expect(
+      result.resultShapes(.convolution) == [[2, 3, 8], [2, 3, 8], [2, 3, 16], [2, 3, 16]])
   }
 
   @Test(arguments: [
@@ -89,7 +64,7 @@ import Testing
       + "%r = slice %p {start = [0, 0, 0, 24], limit = [2, 4, 4, 64]}\n%y = add %q, %r",
   ])
   func othersStayAsTheyAre(body: String) throws {
-    let function = try step(
+    let function = try differentiatedStep(
       """
       func @main(%x: f32[2,4,4,3], %a: f32[2,4,4,16], %b: f32[2,4,4,16], %w: f32[1,1,32,16],
           %v: f32[1,1,32,64], %u: f32[1,1,19,16], %t: f32[1,1,16,16], %o: f32[1,1,16,64],
@@ -104,7 +79,7 @@ import Testing
   }
 
   @Test func sumsOfHalfPrecisionAreRoundedOnce() throws {
-    let function = try step(
+    let function = try differentiatedStep(
       """
       func @main(%a: bf16[2,4,4,16], %b: bf16[2,4,4,16], %w: bf16[1,1,32,16]) -> (%y: bf16[2,4,4,16]) {
         %both = concatenate %a, %b {dim = 3}

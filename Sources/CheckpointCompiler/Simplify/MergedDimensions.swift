@@ -64,6 +64,15 @@ private struct FineShapes {
     return function.operands(of: op).filter { shape($0) == own }
   }
 
+  /// The dimensions that a reduction reduces of its operand's finer shape; nil where that is none.
+  func reducedDims(of op: OpID) -> [Int]? {
+    let operand = function.operands(of: op).first!
+    guard let finer = shapes[operand], let runs = mergedRuns(of: finer, into: shape(operand)) else {
+      return nil
+    }
+    return function.ops[op].attributes.ints(.dims)!.flatMap { Array(runs[$0]) }
+  }
+
   /// Gives the result of an op a finer shape where an operand has one.
   private mutating func follow(_ op: OpID) {
     guard function.results(of: op).count == 1 else { return }
@@ -80,9 +89,7 @@ private struct FineShapes {
       }
     case .reduce:
       let operand = function.operands(of: op).first!
-      guard let finer = shapes[operand], let runs = mergedRuns(of: finer, into: shape(operand))
-      else { return }
-      let dims = function.ops[op].attributes.ints(.dims)!.flatMap { Array(runs[$0]) }
+      guard let finer = shapes[operand], let dims = reducedDims(of: op) else { return }
       shapes[result] = finer.indices.filter { !dims.contains($0) }.map { finer[$0] }
       moves = true
     case let opcode where opcode.isElementwise:
@@ -217,10 +224,8 @@ private struct MergingRewriter {
     switch function.ops[op].opcode {
     case .reshape: fine[result] = image(of: operands[0], in: finer)
     case .reduce:
-      let split = shapes[operands[0]]!
-      let runs = mergedRuns(of: split, into: shape(operands[0]))!
-      let dims = function.ops[op].attributes.ints(.dims)!.flatMap { Array(runs[$0]) }
-      fine[result] = add(op, [image(of: operands[0], in: split)], type, dims: dims)
+      let split = image(of: operands[0], in: shapes[operands[0]]!)
+      fine[result] = add(op, [split], type, dims: shapes.reducedDims(of: op))
     default:
       let images = operands.map {
         shape($0) == shape(result) ? image(of: $0, in: finer) : plainImage(of: $0)
