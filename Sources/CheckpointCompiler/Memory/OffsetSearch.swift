@@ -37,8 +37,8 @@ final class OffsetSearch {
   /// The work done by the searches so far.
   private(set) var work = 0
 
+  private let problem: OffsetProblem
   private let sectionCount: Int
-  private let ranks: [[Int32]]
   private let store: UnsafeMutablePointer<Int32>
   // Per buffer.
   private let size: UnsafeMutablePointer<Int32>
@@ -79,48 +79,11 @@ final class OffsetSearch {
     while slots < min(1 << 20, workMax / 1000) { slots *= 2 }
     failed = .allocate(capacity: slots)
     failed.initialize(repeating: (0, 0))
-    let count = sizes.count
-    let order = (0..<count).sorted { (lowers[$0], uppers[$0], $0) < (lowers[$1], uppers[$1], $1) }
-    // A section begins with the first start after an end: sets of live buffers that contain those
-    // of the times around them.
-    let ends = uppers.sorted()
-    var sectionStarts: [Int] = []
-    var nextEnd = 0
-    for buffer in order {
-      let time = lowers[buffer]
-      let before = nextEnd
-      while nextEnd < count, ends[nextEnd] <= time { nextEnd += 1 }
-      if sectionStarts.isEmpty || nextEnd > before { sectionStarts.append(time) }
-    }
-    self.count = count
+    problem = OffsetProblem(sizes: sizes, lowers: lowers, uppers: uppers)
+    count = sizes.count
     offsets = [Int32](repeating: 0, count: count)
-    sectionCount = sectionStarts.count
-    // The section in which a time lies.
-    func section(atOrBefore time: Int) -> Int {
-      var low = 0
-      var high = sectionStarts.count
-      while low < high {
-        let middle = (low + high) / 2
-        if sectionStarts[middle] <= time { low = middle + 1 } else { high = middle }
-      }
-      return low - 1
-    }
-    let firsts = (0..<count).map { Int32(section(atOrBefore: lowers[$0])) }
-    let lasts = (0..<count).map { Int32(section(atOrBefore: uppers[$0] - 1)) }
-
-    var adjacency = [[Int32]](repeating: [], count: count)
-    var live: [Int] = []
-    var pairs = 0
-    for buffer in order {
-      live.removeAll { uppers[$0] <= lowers[buffer] }
-      for other in live {
-        adjacency[buffer].append(Int32(other))
-        adjacency[other].append(Int32(buffer))
-      }
-      pairs += live.count
-      live.append(buffer)
-    }
-
+    sectionCount = problem.sectionCount
+    let pairs = problem.pairCount
     let lists = count * (count + 3) / 2
     // A branch places each buffer once, raises one for each pair and passes over what was raised.
     let trailMax = 3 * (2 * pairs + 2 * count)
@@ -145,45 +108,24 @@ final class OffsetSearch {
     neighbors = take(2 * pairs)
     members = take(lists)
     trail = take(trailMax)
+    copyBuffers()
+  }
 
+  /// Copies what does not change from the problem.
+  private func copyBuffers() {
     var place = 0
     for buffer in 0..<count {
-      size[buffer] = sizes[buffer]
-      first[buffer] = firsts[buffer]
-      end[buffer] = lasts[buffer] + 1
+      size[buffer] = problem.sizes[buffer]
+      first[buffer] = problem.firsts[buffer]
+      end[buffer] = problem.lasts[buffer] + 1
       neighborStart[buffer] = Int32(place)
-      for other in adjacency[buffer] {
+      for other in problem.neighbors[buffer] {
         neighbors[place] = other
         place += 1
       }
     }
     neighborStart[count] = Int32(place)
-    for (index, buffer) in order.enumerated() { members[index] = Int32(buffer) }
-
-    // Ranks by width, area and the load of the busiest section, in three orders.
-    var load = [Int](repeating: 0, count: sectionCount)
-    for buffer in 0..<count {
-      for section in Int(firsts[buffer])...Int(lasts[buffer]) {
-        load[section] += Int(sizes[buffer])
-      }
-    }
-    let widths = (0..<count).map { uppers[$0] - lowers[$0] }
-    let areas = (0..<count).map { Double(widths[$0]) * Double(sizes[$0]) }
-    let loads = (0..<count).map { load[Int(firsts[$0])...Int(lasts[$0])].max() ?? 0 }
-    func ranked(_ isBefore: (Int, Int) -> Bool) -> [Int32] {
-      var ranks = [Int32](repeating: 0, count: count)
-      let sorted = (0..<count).sorted { isBefore($0, $1) || !isBefore($1, $0) && $0 < $1 }
-      for (index, buffer) in sorted.enumerated() {
-        ranks[buffer] = Int32(index)
-      }
-      return ranks
-    }
-    ranks = [
-      ranked { (areas[$0], widths[$0]) > (areas[$1], widths[$1]) },
-      ranked { (loads[$0], widths[$0], areas[$0]) > (loads[$1], widths[$1], areas[$1]) },
-      ranked { (loads[$0], areas[$0], widths[$0]) > (loads[$1], areas[$1], widths[$1]) },
-      ranked { (widths[$0], areas[$0], loads[$0]) > (widths[$1], areas[$1], loads[$1]) },
-    ]
+    for (index, buffer) in problem.order.enumerated() { members[index] = Int32(buffer) }
   }
 
   deinit {
@@ -199,7 +141,7 @@ final class OffsetSearch {
     let stop = work + workMax
     var share = 20_000
     while work < stop {
-      for ranks in ranks where work < stop {
+      for ranks in problem.ranks where work < stop {
         limit = min(stop, work + share)
         for buffer in 0..<count {
           rank[buffer] = ranks[buffer]
