@@ -95,9 +95,9 @@ struct AutoPlanner {
     let bases = bases
     let scoreCount = min(size > 50_000 ? 2 : (size > 10_000 ? 4 : Self.scores.count), scoresMax)
     let found = concurrentMap(bases.count * scoreCount, threadCount: threadCount) { index in
-      EvictionSimulator.run(
-        bases[index / scoreCount].graph, budgetBytes: budgetBytes,
-        score: Self.scores[index % scoreCount], costMax: costMax)
+      var simulator = EvictionSimulator(bases[index / scoreCount].graph)
+      return simulator.run(
+        budgetBytes: budgetBytes, score: Self.scores[index % scoreCount], costMax: costMax)
     }
     for (index, sequence) in found.enumerated() {
       if let sequence { record(sequence, of: bases[index / scoreCount]) }
@@ -126,9 +126,7 @@ struct AutoPlanner {
 
   /// Looks for the smallest budget that a plan can be made for, by bisection and by search.
   mutating func findMinimum() {
-    for base in bases {
-      for sequence in base.graph.namedSequences() { record(sequence, of: base) }
-    }
+    recordNamedStrategies()
     let roundsMax = size > 50_000 ? 6 : (size > 2000 ? 9 : 16)
     let scoresMax = size > 2000 ? 3 : 7
     // A plan of many times the cost is of no use, but takes long to build.
@@ -147,6 +145,17 @@ struct AutoPlanner {
     }
     rungs = ladder.rungs.filter {
       $0.bytes >= smallest.peakBytes && $0.bytes < free.peakBytes
+    }
+  }
+
+  private mutating func recordNamedStrategies() {
+    let bases = bases
+    let strategies = RematGraph.namedStrategies
+    let families = concurrentMap(bases.count * strategies.count, threadCount: threadCount) {
+      bases[$0 / strategies.count].graph.sequences(of: strategies[$0 % strategies.count])
+    }
+    for (index, family) in families.enumerated() {
+      for sequence in family { record(sequence, of: bases[index / strategies.count]) }
     }
   }
 

@@ -22,31 +22,38 @@ struct EvictionHeap {
   /// The best candidate.
   var top: Entry? { entries.first }
 
+  /// Takes out all candidates.
+  mutating func removeAll() { entries.removeAll(keepingCapacity: true) }
+
   mutating func push(_ entry: Entry) {
     entries.append(entry)
     var child = entries.count - 1
-    while child > 0 {
-      let parent = (child - 1) / 2
-      if !(entry < entries[parent]) { break }
-      entries[child] = entries[parent]
-      child = parent
+    entries.withUnsafeMutableBufferPointer { entries in
+      while child > 0 {
+        let parent = (child - 1) / 2
+        if !(entry < entries[parent]) { break }
+        entries[child] = entries[parent]
+        child = parent
+      }
+      entries[child] = entry
     }
-    entries[child] = entry
   }
 
   mutating func pop() -> Entry? {
     guard let first = entries.first, let last = entries.popLast() else { return nil }
     if entries.isEmpty { return first }
-    var hole = 0
-    while true {
-      var child = 2 * hole + 1
-      if child >= entries.count { break }
-      if child + 1 < entries.count, entries[child + 1] < entries[child] { child += 1 }
-      if !(entries[child] < last) { break }
-      entries[hole] = entries[child]
-      hole = child
+    entries.withUnsafeMutableBufferPointer { entries in
+      var hole = 0
+      while true {
+        var child = 2 * hole + 1
+        if child >= entries.count { break }
+        if child + 1 < entries.count, entries[child + 1] < entries[child] { child += 1 }
+        if !(entries[child] < last) { break }
+        entries[hole] = entries[child]
+        hole = child
+      }
+      entries[hole] = last
     }
-    entries[hole] = last
     return first
   }
 }

@@ -33,13 +33,14 @@ struct EvictionSearch: Sendable {
   /// The plan of the weights as they are, or of equal ones if that is cheaper: those are taken then. Nil
   /// if neither has a plan of at most `costMax`.
   mutating func plan(within budgetBytes: Int, costMax: Double) -> Plan? {
-    let known = plan(score, within: budgetBytes, costMax: costMax)
+    var simulator = EvictionSimulator(graph)
+    let known = plan(score, &simulator, within: budgetBytes, costMax: costMax)
     if score.weights.isEmpty { return known }
     var plain = score
     plain.weights = []
-    guard let other = plan(plain, within: budgetBytes, costMax: known?.cost ?? costMax) else {
-      return known
-    }
+    guard
+      let other = plan(plain, &simulator, within: budgetBytes, costMax: known?.cost ?? costMax)
+    else { return known }
     score = plain
     return other
   }
@@ -50,19 +51,23 @@ struct EvictionSearch: Sendable {
     if score.weights.isEmpty {
       score.weights = [Double](repeating: 1, count: graph.users.count + graph.valueCount)
     }
+    var simulator = EvictionSimulator(graph)
     var current = start.cost
     var best = start
     var bestScore = score
     let begin = work
     while work - begin < workMax {
       let left = 1 - Double(work - begin) / Double(workMax)
-      var candidate = score
-      for _ in 0...random.index(below: 3) { change(&candidate.weights) }
+      var changes: [(place: Int, weight: Double)] = []
+      for _ in 0...random.index(below: 3) { changes.append(change()) }
       let slack = Self.slack * left * left * random.unit() * random.unit()
       guard
-        let plan = plan(candidate, within: budgetBytes, costMax: current * (1 + slack))
-      else { continue }
-      score = candidate
+        let plan = plan(
+          score, &simulator, within: budgetBytes, costMax: current * (1 + slack))
+      else {
+        for (place, weight) in changes.reversed() { score.weights[place] = weight }
+        continue
+      }
       current = plan.cost
       if plan.cost < best.cost {
         best = plan
@@ -76,22 +81,27 @@ struct EvictionSearch: Sendable {
   /// The largest part of its cost by which a plan may be worse than the one before.
   private static let slack = 0.03
 
-  private mutating func change(_ weights: inout [Double]) {
-    let place = random.index(below: weights.count)
-    let factors = [0.01, 0.25, 0.6, 4, 100]
+  /// Changes a weight; says which, and what it was.
+  private mutating func change() -> (place: Int, weight: Double) {
+    let place = random.index(below: score.weights.count)
+    let weight = score.weights[place]
+    let factors: [5 of Double] = [0.01, 0.25, 0.6, 4, 100]
     let draw = random.index(below: factors.count + 1)
-    weights[place] = draw < factors.count ? min(max(weights[place] * factors[draw], 1e-9), 1e9) : 1
+    score.weights[place] =
+      draw < factors.count ? min(max(weight * factors[draw], 1e-9), 1e9) : 1
+    return (place, weight)
   }
 
   private mutating func plan(
-    _ score: EvictionScore, within budgetBytes: Int, costMax: Double
+    _ score: EvictionScore, _ simulator: inout EvictionSimulator, within budgetBytes: Int,
+    costMax: Double
   ) -> Plan? {
+    let sequence = simulator.run(budgetBytes: budgetBytes, score: score, costMax: costMax)
+    work += simulator.work + 1
     // What is written over a dying input is an estimate in the simulator: a search must not live on
     // its errors.
-    guard
-      let sequence = EvictionSimulator.run(
-        graph, budgetBytes: budgetBytes, score: score, costMax: costMax, work: &work),
-      let figures = graph.figures(of: sequence), figures.peakBytes <= budgetBytes
+    guard let sequence, let figures = graph.figures(of: sequence),
+      figures.peakBytes <= budgetBytes
     else { return nil }
     return Plan(sequence: sequence, cost: figures.cost)
   }

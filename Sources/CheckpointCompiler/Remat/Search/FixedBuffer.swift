@@ -18,9 +18,14 @@ struct FixedBuffer<Element: BitwiseCopyable>: ~Copyable {
 
   /// The elements of an array.
   init(_ elements: [Element]) {
-    base = .allocate(capacity: max(1, elements.count))
-    for (index, element) in elements.enumerated() { (base + index).initialize(to: element) }
     count = elements.count
+    base = .allocate(capacity: max(1, elements.count))
+    let base = base
+    elements.withUnsafeBufferPointer { elements in
+      if let first = elements.baseAddress {
+        base.initialize(from: first, count: elements.count)
+      }
+    }
   }
 
   deinit { base.deallocate() }
@@ -46,8 +51,11 @@ struct FixedBuffer<Element: BitwiseCopyable>: ~Copyable {
   func fill(_ element: Element) { base.update(repeating: element, count: count) }
 
   /// Copies the elements of another buffer to the front of this one.
-  func copy(_ other: borrowing FixedBuffer<Element>) {
-    assert(other.count <= count)
-    base.update(from: other.base, count: other.count)
+  func copy(_ other: borrowing FixedBuffer<Element>) { copy(other, count: other.count) }
+
+  /// Copies the first `length` elements of another buffer to the front of this one.
+  func copy(_ other: borrowing FixedBuffer<Element>, count length: Int) {
+    assert(length <= min(count, other.count))
+    base.update(from: other.base, count: length)
   }
 }

@@ -4,11 +4,12 @@
 //             number of each block that it covers; largest use and excess are kept per block, and
 //             found anew only for blocks that were cut or may exceed the limit.
 // Invariants  A block that is not stale knows the largest use and the excess of its occupied slots.
-// Cost        An addition: O(√slots) with a small constant. Figures: O(blocks) and the stale slots.
+// Cost        An addition: O(√slots) with a small constant. Figures: O(blocks) and the occupied slots of
+//             stale ones, found by the bits of a word.
 
 /// Bytes in use per slot, some of the slots being empty.
 struct SlotMemory: ~Copyable {
-  /// The length of a block as a power of two.
+  /// The length of a block as a power of two, at least the 64 slots of a word.
   private let blockBits: Int
   private let blockLength: Int
   /// Number of slots, a multiple of the block length.
@@ -17,7 +18,8 @@ struct SlotMemory: ~Copyable {
   /// Bytes above this count as excess.
   private(set) var limitBytes: Int
   private let bytes: FixedBuffer<Int>
-  private let isOccupied: FixedBuffer<Bool>
+  /// A bit for each slot.
+  private let occupied: FixedBuffer<UInt64>
   private let blockBytes: FixedBuffer<Int>
   private let blockPeak: FixedBuffer<Int>
   private let blockExcess: FixedBuffer<Int>
@@ -33,7 +35,7 @@ struct SlotMemory: ~Copyable {
     self.slotCount = blockCount << blockBits
     self.limitBytes = limitBytes
     bytes = FixedBuffer(repeating: 0, count: self.slotCount)
-    isOccupied = FixedBuffer(repeating: false, count: self.slotCount)
+    occupied = FixedBuffer(repeating: 0, count: self.slotCount >> 6)
     blockBytes = FixedBuffer(repeating: 0, count: blockCount)
     blockPeak = FixedBuffer(repeating: 0, count: blockCount)
     blockExcess = FixedBuffer(repeating: 0, count: blockCount)
@@ -44,7 +46,7 @@ struct SlotMemory: ~Copyable {
   /// Empties all slots.
   mutating func clear() {
     bytes.fill(0)
-    isOccupied.fill(false)
+    occupied.fill(0)
     blockBytes.fill(0)
     blockPeak.fill(0)
     blockExcess.fill(0)
@@ -59,8 +61,9 @@ struct SlotMemory: ~Copyable {
   }
 
   /// Says whether a slot counts.
-  mutating func setOccupied(_ slot: Int, _ occupied: Bool) {
-    isOccupied[slot] = occupied
+  mutating func setOccupied(_ slot: Int, _ isOccupied: Bool) {
+    let bit = UInt64(1) << UInt64(slot & 63)
+    occupied[slot >> 6] = isOccupied ? occupied[slot >> 6] | bit : occupied[slot >> 6] & ~bit
     markStale(slot >> blockBits)
   }
 
@@ -115,12 +118,16 @@ struct SlotMemory: ~Copyable {
       let limit = limitBytes &- blockBytes[block]
       var peak = Int.min / 4
       var excess = 0
-      let start = block << blockBits
-      for slot in start..<start + blockLength where isOccupied[slot] {
-        let inUse = bytes[slot]
-        peak = max(peak, inUse)
-        // Sums over many runs may exceed a word for the largest problems: they are cut off.
-        if inUse > limit { excess = min(Self.excessMax, excess &+ (inUse &- limit)) }
+      let firstWord = block << (blockBits - 6)
+      for word in firstWord..<firstWord + (blockLength >> 6) {
+        var bits = occupied[word]
+        while bits != 0 {
+          let inUse = bytes[word << 6 | bits.trailingZeroBitCount]
+          bits &= bits &- 1
+          peak = max(peak, inUse)
+          // Sums over many runs may exceed a word for the largest problems: they are cut off.
+          if inUse > limit { excess = min(Self.excessMax, excess &+ (inUse &- limit)) }
+        }
       }
       blockPeak[block] = peak &+ blockBytes[block]
       blockExcess[block] = excess
@@ -150,7 +157,8 @@ struct SlotMemory: ~Copyable {
     for block in 1..<max(1, blockCount) where blockPeak[block] > blockPeak[best] { best = block }
     let peak = blockPeak[best] &- blockBytes[best]
     let start = best << blockBits
-    for slot in start..<start + blockLength where isOccupied[slot] && bytes[slot] == peak {
+    for slot in start..<start + blockLength
+    where occupied[slot >> 6] & (1 << UInt64(slot & 63)) != 0 && bytes[slot] == peak {
       return slot
     }
     return start

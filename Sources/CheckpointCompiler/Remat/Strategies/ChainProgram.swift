@@ -99,7 +99,7 @@ struct ChainProgram {
       table.withUnsafeMutableBufferPointer { table in
         for memory in least..<width {
           let cost = forward + table[right + memory] + table[left + memory]
-          if cost < table[target + memory] { table[target + memory] = cost }
+          table[target + memory] = min(table[target + memory], cost)
         }
       }
     }

@@ -43,9 +43,6 @@ extension RematGraph {
     return archive
   }
 
-  /// All plans of all families.
-  func namedSequences() -> [[Int32]] { Self.namedStrategies.flatMap { sequences(of: $0) } }
-
   /// The length of a ladder whose full length is `full`: shorter for graphs above 4000 nodes, but not
   /// shorter than `least`.
   func rungCount(_ full: Int, atLeast least: Int = 8) -> Int {
