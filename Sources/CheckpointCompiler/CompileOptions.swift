@@ -77,8 +77,8 @@ public struct CompileOptions: Sendable {
   public var pins: [ValuePin]
   /// Amount of search; 1 is the default.
   public var effort: Double
-  /// The effort of the search for a plan where it differs: packing repeats, the search does not.
-  var searchEffort: Double?
+  /// How long to search for plans, in seconds of a common machine, if there is a limit.
+  var searchSeconds: Double?
   /// Measured nanoseconds by kernel key, in place of estimates.
   public var measuredNs: [String: Double]
   /// A plan made before, to be used as it is.
@@ -120,8 +120,7 @@ public struct CompileOptions: Sendable {
   /// Sets the effort to what takes about `seconds` on a common machine.
   public mutating func setTimeLimit(seconds: Double) {
     effort = max(0, seconds / 5)
-    // Two searches, of a graph that stores everything and of one that does not, are the rule.
-    searchEffort = SearchEffort.effort(seconds: 0.4 * seconds)
+    searchSeconds = 0.8 * max(0, seconds)
   }
 }
 

@@ -52,9 +52,8 @@ struct Planner: Sendable {
       pins.append(RematPin(node: place.node, output: place.output, pin.choice))
     }
     self.pins = pins
-    var searching = SolveOptions(pins: pins, effort: effort ?? options.effort)
-    searching.searchEffort = options.searchEffort
-    search = PlanSearch(priced.problem, options: searching)
+    search = PlanSearch(
+      priced.problem, options: SolveOptions(pins: pins, effort: effort ?? options.effort))
   }
 
   /// The kernel that writes the value of a name, or the memory that the value shares.
@@ -98,6 +97,9 @@ struct Planner: Sendable {
   ) -> SolveResult {
     search.result(plan, of: search.archive(upTo: nil), within: budgetBytes, bound: bound)
   }
+
+  /// Says, before the first plan is asked for, how long to search for better ones, about.
+  mutating func limitSearch(seconds: Double) { search.limitSearch(seconds: seconds) }
 
   /// What is proven about the cost of any plan within a budget, where a plan of `knownCost` is known.
   func costBound(within budgetBytes: Int?, knownCost: Double) -> CostBound {
@@ -210,6 +212,8 @@ struct Planner: Sendable {
   mutating func smallestStep(
     costing costMax: Double, within budgetBytes: Int?
   ) throws(CompileError) -> (step: PlannedStep, plan: PlanArchive.Plan)? {
+    // No plan costs less than running every kernel once.
+    if search.keepAll.cost > costMax * (1 + 1e-9) { return nil }
     let plans = plans(upTo: min(budgetBytes ?? .max, keepAllPeakBytes))
     var best: (step: PlannedStep, plan: PlanArchive.Plan)?
     for plan in plans.drop(while: { $0.cost > costMax * (1 + 1e-12) }).prefix(Planner.packingsMax)

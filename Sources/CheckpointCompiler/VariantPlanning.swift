@@ -2,6 +2,9 @@
 //
 // Variants    The kernels that store what the backward pass reads, and kernels that compute more or less
 //             of it anew in registers (`RegisterRecomputation`). Which is best depends on the budget.
+// Bounds      Once a plan within a budget is known, the time of all plans of each variant is bounded. The
+//             variants of the lowest bounds are planned next, and those that cannot be faster are not: most
+//             differ by more than the proofs leave open.
 // Default     Without a budget, a little of the time (`defaultMaxOverhead`) is spent on memory, as long as
 //             it saves much: often the last percents of time cost half of the memory.
 
@@ -17,6 +20,11 @@ struct PlanChoice {
 struct VariantPlanner: Sendable {
   private var planners: [Planner]
   private let options: CompileOptions
+  /// Per variant, what is proven about the time of any plan within the budget; empty as long as no plan
+  /// is known.
+  private var bounds: [CostBound] = []
+  /// The seconds of search that are left for variants not planned yet, if there is a limit.
+  private var secondsLeft: Double?
   /// The first variant with everything kept: what plans are compared with.
   let keepAll: PlannedStep
 
@@ -27,7 +35,12 @@ struct VariantPlanner: Sendable {
       // Several full searches of a large graph would take too long.
       let isLarge = priced.problem.nodes.count > VariantPlanner.kernelsMaxForFullEffort
       let effort = index > 0 && isLarge ? options.effort / 4 : options.effort
-      planners.append(try Planner(priced, options: options, effort: effort))
+      var planner = try Planner(priced, options: options, effort: effort)
+      if let seconds = options.searchSeconds {
+        // Two searches, of a graph that stores everything and of one that does not, are the rule.
+        planner.limitSearch(seconds: seconds / Double(max(2, variants.count)))
+      }
+      planners.append(planner)
     }
     self.planners = planners
     keepAll = try planners[0].keepAll()
@@ -59,16 +72,15 @@ struct VariantPlanner: Sendable {
 
   /// The step that the options ask for; `budgetBytes` is the budget in bytes, if there is one.
   mutating func choose(budgetBytes: Int?) throws(CompileError) -> PlanChoice {
+    bounds = []
+    secondsLeft = options.searchSeconds
     if options.strategy != .auto {
       let answer = try first.step(
         options.strategy, within: budgetBytes, maxOverhead: options.maxOverhead)
       return PlanChoice(step: answer.step, solution: answer.solution, priced: first.priced)
     }
     if let budgetBytes, options.maxOverhead == nil {
-      let fastest = try best(byCost: true) { (planner: inout Planner) throws(CompileError) in
-        try planner.step(within: budgetBytes)
-      }
-      return choice(fastest, within: budgetBytes)
+      return choice(try fastest(within: budgetBytes), within: budgetBytes)
     }
     if options.maxOverhead == nil, !options.pins.isEmpty {
       // Nothing but the pins asks for a change.
@@ -90,13 +102,48 @@ struct VariantPlanner: Sendable {
     return choice(best, within: budgetBytes)
   }
 
+  /// The fastest step of all within a budget.
+  private mutating func fastest(within budgetBytes: Int) throws(CompileError) -> Candidate {
+    var isOpen = [Bool](repeating: true, count: planners.count)
+    return try best(byCost: true) { (variants, index, rival) throws(CompileError) in
+      isOpen[index] = false
+      if let rival, variants.bounds[index].cost >= rival.costNs { return nil }
+      let rivalCost = rival?.costNs ?? .infinity
+      let others = isOpen.indices.filter {
+        isOpen[$0] && (rival == nil || variants.bounds[$0].cost < rivalCost)
+      }
+      variants.limitSearch(of: index, beside: others.count)
+      let answer = try variants.planners[index].step(within: budgetBytes)
+      variants.findBounds(within: budgetBytes, knownCost: answer.step.costNs)
+      return answer
+    }
+  }
+
+  /// Bounds the time of the plans of all variants, if that is not done yet.
+  private mutating func findBounds(within budgetBytes: Int?, knownCost: Double) {
+    guard bounds.isEmpty else { return }
+    let planners = planners
+    bounds = concurrentMap(planners.count, threadCount: SolveOptions().threadCount) {
+      planners[$0].costBound(within: budgetBytes, knownCost: knownCost)
+    }
+  }
+
+  /// Gives the search of a variant its part of the seconds that are left for it and `others`: half of
+  /// them as long as nothing is known about the others.
+  private mutating func limitSearch(of variant: Int, beside others: Int) {
+    guard let seconds = secondsLeft else { return }
+    let share = seconds / Double(bounds.isEmpty ? min(2, others + 1) : others + 1)
+    planners[variant].limitSearch(seconds: share)
+    secondsLeft = seconds - share
+  }
+
   /// The step with the smallest arena of all that are at most so much slower than keeping everything.
   private mutating func smallest(
     overhead: Double, _ budgetBytes: Int?
   ) throws(CompileError) -> Candidate {
     let costMax = keepAll.costNs * (1 + overhead)
-    return try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
-      try planner.smallestStep(costing: costMax, within: budgetBytes)
+    return try best(byCost: false) { (variants, index, _) throws(CompileError) in
+      try variants.planners[index].smallestStep(costing: costMax, within: budgetBytes)
     }
   }
 
@@ -112,8 +159,9 @@ struct VariantPlanner: Sendable {
 
   /// The step with the smallest arena that was found.
   mutating func smallest() throws(CompileError) -> PlanChoice {
-    let least = try best(byCost: false) { (planner: inout Planner) throws(CompileError) in
-      try planner.smallest()
+    bounds = []
+    let least = try best(byCost: false) { (variants, index, _) throws(CompileError) in
+      try variants.planners[index].smallest()
     }
     return choice(least, within: least.step.arenaBytes)
   }
@@ -162,10 +210,13 @@ struct VariantPlanner: Sendable {
     return points
   }
 
-  /// The best of the steps that the variants give: by predicted time, or by the arena.
+  /// The best of the steps that the variants give: by predicted time, or by the arena. `answer` gets
+  /// the number of a variant and the best step so far.
   private mutating func best(
     byCost: Bool,
-    _ answer: (inout Planner) throws(CompileError) -> (step: PlannedStep, plan: PlanArchive.Plan)?
+    _ answer: (inout VariantPlanner, Int, PlannedStep?) throws(CompileError) -> (
+      step: PlannedStep, plan: PlanArchive.Plan
+    )?
   ) throws(CompileError) -> Candidate {
     func rank(_ step: PlannedStep) -> (Double, Double) {
       let (time, bytes) = (step.costNs, Double(step.arenaBytes))
@@ -173,9 +224,11 @@ struct VariantPlanner: Sendable {
     }
     var best: Candidate?
     var refusal: BudgetError?
-    for index in planners.indices {
+    var open = Array(planners.indices)
+    while let index = bounds.isEmpty ? open.first : open.min(by: { isAhead($0, of: $1) }) {
+      open.removeAll { $0 == index }
       do throws(CompileError) {
-        guard let (step, plan) = try answer(&planners[index]) else { continue }
+        guard let (step, plan) = try answer(&self, index, best?.step) else { continue }
         if let rival = best?.step, rank(step) >= rank(rival) { continue }
         best = Candidate(variant: index, step: step, plan: plan)
       } catch {
@@ -188,13 +241,16 @@ struct VariantPlanner: Sendable {
     throw .budget(refusal)
   }
 
+  /// Whether the plans of a variant may be faster than those of another, for all that is proven.
+  private func isAhead(_ variant: Int, of other: Int) -> Bool {
+    (bounds[variant].cost, variant) < (bounds[other].cost, other)
+  }
+
   /// The choice of a candidate, and a proof of how much faster any plan could be, of any variant, also
   /// of those of which none was found within the budget.
   private mutating func choice(_ candidate: Candidate, within budgetBytes: Int?) -> PlanChoice {
-    let (variants, cost) = (planners, candidate.step.costNs)
-    let bounds = concurrentMap(variants.count, threadCount: SolveOptions().threadCount) {
-      variants[$0].costBound(within: budgetBytes, knownCost: cost)
-    }
+    let cost = candidate.step.costNs
+    findBounds(within: budgetBytes, knownCost: cost)
     let lowerBound = bounds.reduce(cost) { min($0, $1.cost) }
     var solution = planners[candidate.variant].solution(
       candidate.plan, within: budgetBytes, bound: bounds[candidate.variant])

@@ -88,8 +88,9 @@ public struct SolveOptions: Sendable {
   public var effort: Double
   /// Threads that the search may use; the plan is the same for any number.
   public var threadCount = 2
-  /// The effort of `auto` where it differs: the default is a small part of what is worth waiting for.
-  var searchEffort: Double?
+  /// How long `auto` searches, in seconds of a common machine, where that is not left to the effort: the
+  /// default is a small part of what is worth waiting for.
+  var searchSeconds: Double?
 
   /// Plan within `budgetBytes` with everything else at its default.
   public init(
@@ -108,7 +109,7 @@ public struct SolveOptions: Sendable {
   public mutating func setTimeLimit(seconds: Double) {
     // The search and then the bound.
     effort = max(0, seconds / 7)
-    searchEffort = SearchEffort.effort(seconds: 0.8 * seconds)
+    searchSeconds = 0.8 * seconds
   }
 }
 

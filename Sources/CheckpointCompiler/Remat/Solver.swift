@@ -16,7 +16,7 @@ public func solve(_ problem: RematProblem, options: SolveOptions = SolveOptions(
 /// out of them.
 struct PlanSearch {
   let problem: RematProblem
-  let options: SolveOptions
+  private(set) var options: SolveOptions
   /// The budget asked for, if one was.
   let budgetBytes: Int?
   private let graph: RematGraph
@@ -71,6 +71,9 @@ struct PlanSearch {
     costMax = keepAll.cost * (1 + 2 * max(0, overhead)) + 1e-9
   }
 
+  /// Sets how long `auto` searches; of use before the first plan is asked for.
+  mutating func limitSearch(seconds: Double) { options.searchSeconds = seconds }
+
   /// The plans of the strategy, for budgets up to `limit`; without one, the smallest and those that
   /// fall off on the way to it.
   mutating func archive(upTo limit: Int?) -> PlanArchive {
@@ -110,7 +113,8 @@ struct PlanSearch {
     }
     return AutoPlanner(
       bases: bases, floorBytes: floor.bytes, costMax: costMax,
-      effort: options.searchEffort ?? options.effort, keepsOrder: options.order == .given,
+      effort: options.searchSeconds.map { SearchEffort.effort(seconds: $0, graph: graph) }
+        ?? options.effort, keepsOrder: options.order == .given,
       threadCount: options.threadCount, makeGraph: pinnedGraph)
   }
 

@@ -29,12 +29,16 @@ struct SearchEffort: Sendable {
   /// because the first runs give most.
   private static let evictionSeconds = 0.25
   private static let secondsPerWork = 1.5e-8
+  /// The size of a graph of which a search takes twice as long as counted.
+  private static let largeNodeCount = 4000.0
   private static func evictionGrowth(_ effort: Double) -> Double {
     min(effort, effort.squareRoot().squareRoot())
   }
 
-  /// The effort of a search of about so many seconds on two threads.
-  static func effort(seconds: Double) -> Double {
+  /// The effort of a search of `graph` of about so many seconds on two threads.
+  static func effort(seconds: Double, graph: RematGraph) -> Double {
+    // What large graphs take does not fit the cache, and the named strategies take their time as well.
+    let seconds = seconds / (1 + Double(graph.nodeCount) / largeNodeCount)
     var (low, high) = (0.0, max(0, seconds) / secondsPerEffort)
     for _ in 0..<40 {
       let effort = (low + high) / 2
