@@ -53,6 +53,17 @@ public struct SourceMap: Sendable {
     return Int32(files.count - 1)
   }
 
+  /// Adds a text that a parser is to read, and returns its index.
+  ///
+  /// - Throws: An error where the text is longer than the offsets of locations reach.
+  mutating func addToRead(name: String, text: [UInt8]) throws(DiagnosticList) -> Int32 {
+    let file = add(name: name, text: text)
+    guard text.count < Int(Int32.max) else {
+      throw DiagnosticList([Diagnostic("'\(name)' is larger than 2 GiB")])
+    }
+    return file
+  }
+
   /// A map of one file.
   public init(name: String, text: String) {
     _ = add(name: name, text: Array(text.utf8))

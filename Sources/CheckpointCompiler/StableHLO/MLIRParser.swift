@@ -291,10 +291,7 @@ struct MLIRParser {
 public func parseStableHLO(
   _ text: [UInt8], name: String, sources: inout SourceMap
 ) throws(DiagnosticList) -> MLIRModule {
-  let file = sources.add(name: name, text: text)
-  guard text.count < Int(Int32.max) else {
-    throw DiagnosticList([Diagnostic("'\(name)' is larger than 2 GiB")])
-  }
+  let file = try sources.addToRead(name: name, text: text)
   let parser = MLIRParser(text: text, file: file)
   guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
   return parser.module

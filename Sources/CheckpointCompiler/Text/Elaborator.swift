@@ -20,11 +20,18 @@ struct Elaborator {
   private var instanceCounts: [String: Int] = [:]
   private var callStack: [(key: String, name: String, arity: Int)] = []
   private(set) var functions: [Function] = []
-  private(set) var functionIndex: [String: Int] = [:]
+  private var functionIndex: [String: Int] = [:]
   var diagnostics: [Diagnostic] = []
 
+  /// Elaborates the functions of a file that are not generic, and the instances that they call.
+  init(_ functions: [SyntaxFunction], layers: LayerLibrary) {
+    for layers in layers.files { declare(layers) }
+    declare(functions)
+    for function in functions where !function.isGeneric { elaborate(function) }
+  }
+
   /// Declares functions; those of a later call take the place of earlier ones of the same name.
-  mutating func declare(_ functions: [SyntaxFunction]) {
+  private mutating func declare(_ functions: [SyntaxFunction]) {
     var fresh: [String: [SyntaxFunction]] = [:]
     for function in functions {
       let name = function.name.text
@@ -45,16 +52,18 @@ struct Elaborator {
   }
 
   /// Elaborates a function that is not generic, unless that has been done.
-  mutating func elaborate(_ syntax: SyntaxFunction) {
+  private mutating func elaborate(_ syntax: SyntaxFunction) {
     guard functionIndex[syntax.name.text] == nil, instanceNames[syntax.name.text] == nil else {
       return
     }
     _ = instantiate(syntax, bindings: [:], key: syntax.name.text, name: syntax.name.text)
   }
 
-  func function(named name: String) -> Function? { functionIndex[name].map { functions[$0] } }
+  private func function(named name: String) -> Function? {
+    functionIndex[name].map { functions[$0] }
+  }
 
-  var layerNames: [String] { declarations.keys.sorted() }
+  private var layerNames: [String] { declarations.keys.sorted() }
 
   /// Whether errors are few enough to look for similar names.
   private var suggests: Bool { diagnostics.count < Elaborator.suggestionsMax }
@@ -117,8 +126,8 @@ struct Elaborator {
     attributes: [String: CompileTimeValue]
   ) throws(Diagnostic) -> Function? {
     let declared = Diagnostic.note("'\(name.text)' is defined here", at: syntax.name.location)
-    let bindings = try match(
-      syntax, operandTypes, attributes: attributes, at: name, declared: declared)
+    let bindings = try syntax.bindings(
+      for: operandTypes, attributes: attributes, at: name, declared: declared)
     var key = name.text
     if syntax.isGeneric {
       key += "(\(operandTypes.map(\.description).joined(separator: " ")))"
@@ -159,76 +168,6 @@ struct Elaborator {
         .note("in '\(name.text)' of \(types), called here", at: name.location))
     }
     return result
-  }
-
-  /// Binds the generic parameters and attributes of a function for a call.
-  private func match(
-    _ syntax: SyntaxFunction, _ types: [TensorType], attributes: [String: CompileTimeValue],
-    at name: SyntaxName, declared: Diagnostic
-  ) throws(Diagnostic) -> [String: CompileTimeValue] {
-    var kinds: [String: SyntaxGeneric.Kind] = [:]
-    for generic in syntax.generics { kinds[generic.name.text] = generic.kind }
-    var bindings: [String: CompileTimeValue] = [:]
-    for (argument, type) in zip(syntax.arguments, types) {
-      bind(argument.type, to: type, kinds: kinds, &bindings)
-    }
-    for generic in syntax.generics where bindings[generic.name.text] == nil {
-      throw Diagnostic(
-        "'\(name.text)' of \(types.map(\.description).joined(separator: ", ")) does not fit its "
-          + "arguments: nothing tells '\(generic.name.text)'",
-        at: name.location, notes: [declared])
-    }
-    var evaluator = CompileTimeEvaluator(bindings: bindings)
-    for parameter in syntax.parameters {
-      if let given = attributes[parameter.name.text] {
-        evaluator.bindings[parameter.name.text] = given
-      } else if let defaultValue = parameter.defaultValue {
-        evaluator.bindings[parameter.name.text] = try evaluator.evaluate(defaultValue)
-      } else {
-        throw Diagnostic(
-          "'\(name.text)' needs the attribute '\(parameter.name.text)'", at: name.location,
-          notes: [declared])
-      }
-    }
-    for (argument, type) in zip(syntax.arguments, types) {
-      let expected = try evaluator.type(argument.type)
-      guard expected == type else {
-        throw Diagnostic(
-          "'\(name.text)' takes %\(argument.name.text): \(expected), not \(type)",
-          at: name.location, notes: [declared])
-      }
-    }
-    return evaluator.bindings
-  }
-
-  /// Binds the unbound names of a pattern, as far as the type reaches; mismatches show afterwards,
-  /// when the pattern is evaluated.
-  private func bind(
-    _ pattern: SyntaxType, to type: TensorType, kinds: [String: SyntaxGeneric.Kind],
-    _ bindings: inout [String: CompileTimeValue]
-  ) {
-    if kinds[pattern.dtype.text] == .dtype, bindings[pattern.dtype.text] == nil {
-      bindings[pattern.dtype.text] = .dtype(type.dtype)
-    }
-    func bindOne(_ element: SyntaxExpression, _ extent: Int) {
-      if case .name(let name) = element, kinds[name.text] == .extent, bindings[name.text] == nil {
-        bindings[name.text] = .int(extent)
-      }
-    }
-    let packPlace = pattern.dims.firstIndex { if case .expansion = $0 { true } else { false } }
-    guard let packPlace, case .expansion(let pack) = pattern.dims[packPlace] else {
-      for (element, extent) in zip(pattern.dims, type.shape) { bindOne(element, extent) }
-      return
-    }
-    let suffix = pattern.dims.count - packPlace - 1
-    guard type.rank >= packPlace + suffix else { return }
-    for axis in 0..<packPlace { bindOne(pattern.dims[axis], type.shape[axis]) }
-    for axis in 0..<suffix {
-      bindOne(pattern.dims[packPlace + 1 + axis], type.shape[type.rank - suffix + axis])
-    }
-    if kinds[pack.text] == .pack, bindings[pack.text] == nil {
-      bindings[pack.text] = .pack(Array(type.shape[packPlace..<type.rank - suffix]))
-    }
   }
 
   /// Elaborates one instance and adds it to the module; nil after an error.
@@ -290,140 +229,5 @@ struct Elaborator {
         at: gradient.location)
     }
     return function.name
-  }
-}
-
-/// Parses a text and elaborates it together with the layers.
-///
-/// - Parameters:
-///   - text: UTF-8 text of the IR.
-///   - name: The name shown in diagnostics.
-///   - sources: The text and the layers are added to it, so that diagnostics can be rendered.
-///   - entry: The function to compile; by default `@main`, or the only one that no other calls.
-/// - Returns: The entry function and every function that it calls, callees first.
-/// - Throws: Every error of the text, in source order.
-/// - Complexity: O(bytes), apart from the instances of layers.
-public func parseModule(
-  _ text: [UInt8], name: String, sources: inout SourceMap, entry: String? = nil
-) throws(DiagnosticList) -> Module {
-  let file = sources.add(name: name, text: text)
-  guard text.count < Int(Int32.max) else {
-    throw DiagnosticList([Diagnostic("'\(name)' is larger than 2 GiB")])
-  }
-  let parser = Parser(file: file, in: sources)
-  // Without one of the functions, calls of it would be errors of their own.
-  guard parser.hasAllFunctions else { throw DiagnosticList(parser.diagnostics) }
-  return try elaborated(
-    parser.functions, entry: entry, file: file, layers: try layerLibrary(&sources),
-    syntaxErrors: parser.diagnostics)
-}
-
-/// The layers as syntax.
-struct LayerLibrary {
-  fileprivate(set) var files: [[SyntaxFunction]] = []
-
-  /// Whether there is a layer of that name.
-  func has(_ name: String) -> Bool {
-    files.contains { $0.contains { $0.name.text == name } }
-  }
-
-  /// The names of the given layers and of all that they call or name as their gradient.
-  func needed(for names: Set<String>) -> Set<String> {
-    var needed: Set<String> = []
-    var waiting = Array(names)
-    while let name = waiting.popLast() {
-      for function in files.joined() where function.name.text == name {
-        guard needed.insert(name).inserted || function.isGeneric else { continue }
-        var bodies = [function.body]
-        while let body = bodies.popLast() {
-          for op in body {
-            let callee = (op.callee ?? op.name).text
-            if !needed.contains(callee) { waiting.append(callee) }
-            bodies += [op.region ?? [], op.otherwise].filter { !$0.isEmpty }
-          }
-        }
-        if let gradient = function.gradient?.text, !needed.contains(gradient) {
-          waiting.append(gradient)
-        }
-      }
-    }
-    return needed
-  }
-}
-
-/// Parses the layers; their texts are added to the sources.
-func layerLibrary(_ sources: inout SourceMap) throws(DiagnosticList) -> LayerLibrary {
-  var library = LayerLibrary()
-  for (name, text) in Prelude.files {
-    let parser = Parser(file: sources.add(name: name, text: Array(text.utf8)), in: sources)
-    guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
-    library.files.append(parser.functions)
-  }
-  return library
-}
-
-/// Elaborates the functions of a file together with the layers.
-///
-/// - Throws: The syntax errors of the file together with all others, in source order.
-func elaborated(
-  _ functions: [SyntaxFunction], entry: String?, file: Int32, layers: LayerLibrary,
-  syntaxErrors: [Diagnostic] = []
-) throws(DiagnosticList) -> Module {
-  var elaborator = Elaborator()
-  for functions in layers.files { elaborator.declare(functions) }
-  elaborator.declare(functions)
-  for function in functions where !function.isGeneric { elaborator.elaborate(function) }
-  guard syntaxErrors.isEmpty else {
-    let errors = syntaxErrors + elaborator.diagnostics
-    let order = errors.indices.sorted { a, b in
-      let (first, second) = (errors[a].location, errors[b].location)
-      return (first.file, first.offset, a) < (second.file, second.offset, b)
-    }
-    throw DiagnosticList(order.map { errors[$0] })
-  }
-  let candidates = functions.filter { !$0.isGeneric }.map(\.name.text)
-  let start = SourceLocation(file: file, offset: 0)
-  if elaborator.diagnostics.isEmpty {
-    let called = Set(
-      elaborator.functions.flatMap { function in
-        function.mentionedFunctions + (function.gradientFunction.map { [$0] } ?? [])
-      })
-    let roots = candidates.filter { !called.contains($0) }
-    let chosen = entry ?? (candidates.contains("main") ? "main" : roots.count == 1 ? roots[0] : nil)
-    if let chosen, candidates.contains(chosen) {
-      let module = Module(functions: elaborator.functions, entryName: chosen).reachable()
-      let errors = module.functions.flatMap { verify($0, in: module) }
-      guard errors.isEmpty else { throw DiagnosticList(errors) }
-      if let error = module.sizeError() { throw DiagnosticList([error]) }
-      return module
-    }
-    let names = candidates.prefix(20).map { "@\($0)" }.joined(separator: ", ")
-    let known =
-      candidates.isEmpty
-      ? "the file defines none that is not generic"
-      : "the file defines \(names)\(candidates.count > 20 ? " and others" : "")"
-    elaborator.diagnostics.append(
-      Diagnostic(
-        entry.map {
-          "no function @\($0) to compile; \(known)" + suggestion(for: $0, among: candidates)
-        }
-          ?? (candidates.isEmpty
-            ? "no function to compile: \(known)"
-            : "several functions could be compiled, name one '@main' or choose: \(names)"),
-        at: start))
-  }
-  throw DiagnosticList(elaborator.diagnostics)
-}
-
-extension Module {
-  /// The module without functions that the entry does not need.
-  func reachable() -> Module {
-    var needed: Set<String> = [entryName]
-    for function in functions.reversed() where needed.contains(function.name) {
-      needed.formUnion(function.mentionedFunctions)
-      if let gradient = function.gradientFunction { needed.insert(gradient) }
-    }
-    return Module(
-      functions: functions.filter { needed.contains($0.name) }, entryName: entryName)
   }
 }

@@ -472,16 +472,10 @@ struct Formatter {
 public func formatted(
   _ text: [UInt8], name: String, sources: inout SourceMap
 ) throws(DiagnosticList) -> [UInt8] {
-  let file = sources.add(name: name, text: text)
-  guard text.count < Int(Int32.max) else {
-    throw DiagnosticList([Diagnostic("'\(name)' is larger than 2 GiB")])
-  }
+  let file = try sources.addToRead(name: name, text: text)
   let parser = Parser(file: file, in: sources)
   guard parser.diagnostics.isEmpty else { throw DiagnosticList(parser.diagnostics) }
-  var elaborator = Elaborator()
-  for functions in try layerLibrary(&sources).files { elaborator.declare(functions) }
-  elaborator.declare(parser.functions)
-  for function in parser.functions where !function.isGeneric { elaborator.elaborate(function) }
+  let elaborator = Elaborator(parser.functions, layers: try layerLibrary(&sources))
   guard elaborator.diagnostics.isEmpty else { throw DiagnosticList(elaborator.diagnostics) }
   return Formatter.format(text, tokens: Lexer(file: file, text: text).tokens)
 }
