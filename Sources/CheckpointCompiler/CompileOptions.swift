@@ -124,20 +124,6 @@ public struct CompileOptions: Sendable {
   }
 }
 
-/// The order in which the kernels of a step run, as it is saved to a file.
-public struct SavedPlan: Sendable, Hashable {
-  /// The key of every kernel, in the order before planning: it tells whether a plan fits a graph.
-  public var kernels: [String]
-  /// The positions of the kernels in the order in which they run, recomputations included.
-  public var order: [Int]
-
-  /// A plan.
-  public init(kernels: [String], order: [Int]) {
-    self.kernels = kernels
-    self.order = order
-  }
-}
-
 /// Why a budget was refused.
 public struct BudgetError: Error, Sendable {
   /// What was asked for, in bytes.

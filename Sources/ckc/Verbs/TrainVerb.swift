@@ -241,7 +241,7 @@ private struct TrainingSession {
       self.isInterrupted = isInterrupted()
       let isEpochEnd = trainer.position.epoch > epoch
       let done = trainer.position.step - first.step
-      seconds = TrainingSession.seconds(clock.now - start)
+      seconds = (clock.now - start).inSeconds
       bar.update(
         Progress(
           label: "epoch \(epoch + 1)/\(epochCount)", done: done * trainer.data.batchCount,
@@ -323,9 +323,5 @@ private struct TrainingSession {
   private static func recent(_ losses: [Double]) -> Double {
     let last = losses.suffix(20)
     return last.reduce(0, +) / Double(last.count)
-  }
-
-  private static func seconds(_ duration: Duration) -> Double {
-    Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
   }
 }
