@@ -1,4 +1,4 @@
-// Reading whole files, and writing them all or not at all.
+// Files that are written all or not at all.
 //
 // Problem     A build that fails, a full disk or Ctrl-C must not leave half a file, nor half of the
 //             files that belong together.
@@ -7,83 +7,8 @@
 // Invariants  Before `commit` returns or throws, no temporary file is left; a reader sees the old
 //             content or the new one. Directories that were created for a failed batch go again. A
 //             symbolic link stays, and the file that it names is replaced; a file keeps its mode.
-// Cost        O(bytes).
 
 import Foundation
-
-/// A file or directory that could not be used.
-public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// What was tried, such as `cannot write`.
-  public var action: String
-  /// The path.
-  public var path: String
-  /// The system's reason.
-  public var reason: String
-
-  /// A failed use of a path.
-  public init(_ action: String, path: String, reason: String) {
-    self.action = action
-    self.path = path
-    self.reason = reason
-  }
-
-  /// The failure that `errno` tells.
-  static func fromErrno(_ action: String, path: String, code: Int32 = errno) -> FileError {
-    FileError(action, path: path, reason: String(cString: strerror(code)).lowercasedFirst)
-  }
-
-  /// One line: what was tried, the path, and why it failed.
-  public var description: String { "\(action) '\(path)': \(reason)" }
-}
-
-extension String {
-  /// The text with its first letter in lower case, as messages start.
-  var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
-}
-
-/// Reads a whole file.
-///
-/// - Throws: An error with the path and the system's reason.
-public func readFile(_ path: String) throws(FileError) -> [UInt8] {
-  let action = "cannot read"
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { throw .fromErrno(action, path: path) }
-  defer { close(descriptor) }
-  var status = stat()
-  guard fstat(descriptor, &status) == 0 else { throw .fromErrno(action, path: path) }
-  guard status.st_mode & S_IFMT != S_IFDIR else {
-    throw FileError(action, path: path, reason: "is a directory")
-  }
-  do {
-    try HostMemory.require(Int(status.st_size))
-  } catch {
-    throw FileError(action, path: path, reason: error.message)
-  }
-  // One byte more than the file has, so that its end is seen without growing; pipes grow.
-  var bytes = [UInt8](repeating: 0, count: max(0, Int(status.st_size)) + 1)
-  var count = 0
-  while true {
-    if count == bytes.count { bytes.append(contentsOf: repeatElement(0, count: bytes.count)) }
-    let start = count
-    let got = bytes.withUnsafeMutableBytes { buffer in
-      read(descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
-    }
-    if got < 0, errno == EINTR { continue }
-    guard got >= 0 else { throw .fromErrno(action, path: path) }
-    if got == 0 { break }
-    count += got
-  }
-  bytes.removeLast(bytes.count - count)
-  return bytes
-}
-
-/// Whether two paths name the same file; false where one of them names none.
-package func isSameFile(_ a: String, _ b: String) -> Bool {
-  var (first, second) = (stat(), stat())
-  guard stat(a, &first) == 0, stat(b, &second) == 0 else { return false }
-  return first.st_mode & S_IFMT == S_IFREG && first.st_dev == second.st_dev
-    && first.st_ino == second.st_ino
-}
 
 /// Files that are written together: all of them, or none.
 public struct OutputBatch: Sendable {
@@ -273,29 +198,4 @@ public func writeFileAtomically(_ bytes: [UInt8], to path: String) throws(FileEr
   var batch = OutputBatch()
   batch.add(bytes, to: path)
   try batch.commit()
-}
-
-/// A directory for intermediate files; it is removed with everything in it when its owner lets go.
-public struct TemporaryDirectory: ~Copyable, Sendable {
-  /// The absolute path.
-  public let path: String
-
-  /// Creates a directory below `TMPDIR`, or `/tmp` where that is not set.
-  ///
-  /// - Throws: An error with the path and the system's reason.
-  public init() throws(FileError) {
-    let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? ""
-    let root = base.isEmpty ? "/tmp" : base
-    var template = Array("\(root)/ckc-XXXXXX".utf8CString)
-    let isMade = template.withUnsafeMutableBufferPointer { buffer in
-      buffer.baseAddress.flatMap { mkdtemp($0) } != nil
-    }
-    guard isMade else { throw .fromErrno("cannot create a directory in", path: root) }
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
-  /// The path of a file in the directory.
-  public func file(_ name: String) -> String { "\(path)/\(name)" }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
 }
