@@ -59,4 +59,11 @@ extension Function {
     arguments[index].role == .input && argumentName(index) == "lr"
       && argumentType(index).rank == 0 && argumentType(index).dtype.isFloatingPoint
   }
+
+  /// Whether it returns new values of parameters.
+  package var updatesParameters: Bool {
+    results.contains { result in
+      result.updatedArgument.map { arguments[$0].role == .parameter } ?? false
+    }
+  }
 }

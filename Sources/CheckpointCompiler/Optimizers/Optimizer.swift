@@ -41,4 +41,13 @@ public enum Optimizer: Sendable, Hashable {
       weightDecay
     }
   }
+
+  /// The learning rate where none is given.
+  package var usualLearningRate: Double {
+    switch self {
+    case .sgd: 0.1
+    case .momentum: 0.05
+    case .adam, .adamw: 0.001
+    }
+  }
 }
