@@ -12,7 +12,7 @@ enum ExitCode: Int32, Sendable {
   case usage = 2
   /// The budget cannot be met.
   case budget = 3
-  /// A compiler of C or CUDA, or a device, is missing or failed.
+  /// A compiler of C or CUDA, or a device, is missing or failed, or the machine has too little memory.
   case toolchain = 4
   /// A defect of `ckc`.
   case defect = 70

@@ -30,7 +30,8 @@ enum HelpText {
 
       'ckc help VERB' explains a verb and its options.
       Exit status: 0 done, 1 the input is wrong, 2 the command line is wrong,
-      3 the budget cannot be met, 4 the C compiler failed, 70 a defect of ckc.
+      3 the budget cannot be met, 4 a compiler or device is missing or failed, or
+      memory is short, 70 a defect of ckc.
 
       """
     return text
