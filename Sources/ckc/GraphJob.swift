@@ -66,13 +66,7 @@ struct GraphJob {
         throw Failure.usage(
           "--schedule \(path): schedules are of emitted C, and the target is CUDA")
       }
-      let bytes = try GraphJob.bytes(of: path)
-      let file = sources.add(name: path == "-" ? "<stdin>" : path, text: bytes)
-      do {
-        options.target.schedule = try ScheduleRules(text: bytes, file: file)
-      } catch {
-        throw Failure(error, sources: sources)
-      }
+      options.target.schedule = try GraphJob.schedule(path, &sources)
     }
     options.entry = arguments.entry
     if let name = arguments.text(.name) {
@@ -124,6 +118,17 @@ struct GraphJob {
   }
 
   // MARK: Reading
+
+  /// The schedules of a file, which is added to the texts that locations refer to.
+  private static func schedule(_ path: String, _ sources: inout SourceMap) throws -> ScheduleRules {
+    let bytes = try bytes(of: path)
+    let file = sources.add(name: path == "-" ? "<stdin>" : path, text: bytes)
+    do {
+      return try ScheduleRules(text: bytes, file: file)
+    } catch {
+      throw Failure(error, sources: sources)
+    }
+  }
 
   /// The bytes of an operand; `-` is standard input.
   static func bytes(of operand: String) throws(FileError) -> [UInt8] {
@@ -265,4 +270,14 @@ func writeResult(_ text: String, _ arguments: Arguments, console: Console) throw
     return
   }
   try writeFileAtomically(Array(text.utf8), to: path)
+}
+
+extension Compilation {
+  /// The planned step, which a compilation that got so far has.
+  var plannedStep: PlannedStep {
+    get throws(Failure) {
+      guard let step else { throw Failure(.defect, "the compilation has no step") }
+      return step
+    }
+  }
 }

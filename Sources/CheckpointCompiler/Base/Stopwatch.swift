@@ -8,14 +8,7 @@ struct Stopwatch {
   /// Notes the time since the last lap.
   mutating func lap(_ stage: String) {
     let now = ContinuousClock.now
-    laps.append((stage, (now - last).inSeconds))
+    laps.append((stage, (now - last) / .seconds(1)))
     last = now
-  }
-}
-
-extension Duration {
-  /// The number of seconds.
-  package var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 }

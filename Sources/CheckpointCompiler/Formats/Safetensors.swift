@@ -44,22 +44,7 @@ public struct Safetensors: Sendable {
   /// - Throws: An error that names the file, the tensor and the rule it breaks.
   public static func decode(_ bytes: [UInt8], name: String) throws(Diagnostic) -> Safetensors {
     var reader = ByteReader(bytes, name: name)
-    let length = try reader.uint64("the header length")
-    guard length <= headerByteCountMax else {
-      throw Diagnostic(
-        "\(name): not a safetensors file: a header of \(length) bytes is longer than "
-          + "\(headerByteCountMax)")
-    }
-    let text = Array(try reader.take(length, "the header"))
-    guard text.first == UInt8(ascii: "{") else {
-      throw Diagnostic("\(name): not a safetensors file: the header does not start with '{'")
-    }
-    let header: JSONValue
-    do {
-      header = try JSONValue.parse(text)
-    } catch {
-      throw Diagnostic("\(name): header, byte \(error.location.offset): \(error.message)")
-    }
+    let header = try decodeHeader(&reader, name: name)
     let dataStart = reader.offset
     let dataCount = bytes.count - dataStart
 
@@ -102,6 +87,26 @@ public struct Safetensors: Sendable {
       throw Diagnostic("\(name): \(dataCount - covered) bytes at the end belong to no tensor")
     }
     return result
+  }
+
+  private static func decodeHeader(
+    _ reader: inout ByteReader, name: String
+  ) throws(Diagnostic) -> JSONValue {
+    let length = try reader.uint64("the header length")
+    guard length <= headerByteCountMax else {
+      throw Diagnostic(
+        "\(name): not a safetensors file: a header of \(length) bytes is longer than "
+          + "\(headerByteCountMax)")
+    }
+    let text = Array(try reader.take(length, "the header"))
+    guard text.first == UInt8(ascii: "{") else {
+      throw Diagnostic("\(name): not a safetensors file: the header does not start with '{'")
+    }
+    do {
+      return try JSONValue.parse(text)
+    } catch {
+      throw Diagnostic("\(name): header, byte \(error.location.offset): \(error.message)")
+    }
   }
 
   private static func decodeMetadata(

@@ -13,9 +13,7 @@ extension StepCheck {
 
   /// Emitted CUDA, as far as this machine can run it.
   mutating func cuda(_ arguments: Arguments) throws {
-    guard let planned = compilation.step else {
-      throw Failure(.defect, "the compilation has no step")
-    }
+    let planned = try compilation.plannedStep
     let reference = try CompiledStep(
       try job.compiledQuietly { options in
         options.target = .cpu()

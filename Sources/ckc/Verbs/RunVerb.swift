@@ -11,9 +11,7 @@ enum RunVerb {
     let seed = arguments.seed
     let savePath = arguments.text(.save)
     guard let compilation = try job.compile(console: console) else { return }
-    guard let function = compilation.step?.function else {
-      throw Failure(.defect, "the compilation has no step")
-    }
+    let function = try compilation.plannedStep.function
     let values = try given.resolved(
       for: function, classes: compilation.module.labelClasses)
     let step = try StepToolchain(arguments).step(compilation)
@@ -83,10 +81,10 @@ enum RunVerb {
     ]
     let numbers = entry.tensor.floats
     if let figures = Figures(numbers) {
-      if numbers.count == 1 { members.append(JSONMember("value", .finite(numbers[0]))) }
-      members.append(JSONMember("min", .finite(figures.least)))
-      members.append(JSONMember("max", .finite(figures.largest)))
-      members.append(JSONMember("mean", .finite(figures.mean)))
+      if numbers.count == 1 { members.append(JSONMember("value", .number(numbers[0]))) }
+      members.append(JSONMember("min", .number(figures.least)))
+      members.append(JSONMember("max", .number(figures.largest)))
+      members.append(JSONMember("mean", .number(figures.mean)))
     }
     return .object(members)
   }
@@ -114,13 +112,6 @@ private struct Figures {
     }
     // Where there is no number, none is the least.
     if nanCount == numbers.count { (least, largest) = (.nan, .nan) }
-  }
-}
-
-extension JSONValue {
-  /// A number, or null where it is none that JSON can write.
-  static func finite(_ number: Double) -> JSONValue {
-    number.isFinite ? .number(number) : .null
   }
 }
 

@@ -119,9 +119,7 @@ struct StepCheck {
 
   /// The plan against storing everything, and its memory.
   mutating func plan() throws {
-    guard let planned = compilation.step else {
-      throw Failure(.defect, "the compilation has no step")
-    }
+    let planned = try compilation.plannedStep
     let step = try CompiledStep(compilation, driver: driver)
     let poisoned = try CompiledStep(compilation, driver: driver, defines: ["CKC_POISON"])
     let reference: CompiledStep
