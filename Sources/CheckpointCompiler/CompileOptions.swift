@@ -94,7 +94,7 @@ public struct CompileOptions: Sendable {
 
   /// The overhead that is spent on memory where nothing is asked for, if every percent of it saves five of
   /// the memory: less than what predictions are off by, and many networks fit in half for it.
-  public static let defaultMaxOverhead = 0.04
+  public static let defaultMaxOverhead = 0.05
 
   /// The default: the least memory for `defaultMaxOverhead`, emit C.
   public init(

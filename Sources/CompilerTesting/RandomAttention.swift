@@ -6,10 +6,15 @@ extension ProgramGenerator {
   mutating func attention() {
     let isGradient = chance(1, of: 2)
     let batch = (0..<number(0...2)).map { _ in number(1...2) }
-    let (queries, keys) = (number(1...4), number(1...4))
-    let (features, values) = (number(1...3), number(1...3))
-    let orders = (0..<4).map { _ in
+    let (queries, features) = (number(1...4), number(1...3))
+    var (keys, values) = (number(1...4), number(1...3))
+    var orders = (0..<4).map { _ in
       chance(1, of: 2) ? shuffled(Array(0..<batch.count + 2)) : Array(0..<batch.count + 2)
+    }
+    let joinedDim = chance(1, of: 3) ? number(0...batch.count + 1) : nil
+    if joinedDim != nil {
+      (keys, values) = (queries, features)
+      (orders[1], orders[2]) = (orders[0], orders[0])
     }
     func type(_ order: [Int], _ rows: Int, _ width: Int) -> TensorType {
       let extents = batch + [rows, width]
@@ -18,11 +23,18 @@ extension ProgramGenerator {
       return TensorType(mainDType, shape)
     }
     let y = type(orders[3], queries, values)
-    var operands = [
-      attentionOperand(type(orders[0], queries, features), isGradient),
-      attentionOperand(type(orders[1], keys, features), isGradient),
-      attentionOperand(type(orders[2], keys, values), isGradient),
-    ]
+    var operands: [PoolValue]
+    if let joinedDim {
+      var whole = type(orders[0], queries, features)
+      whole.shape[joinedDim] *= 3
+      operands = Array(repeating: attentionOperand(whole, isGradient), count: 3)
+    } else {
+      operands = [
+        attentionOperand(type(orders[0], queries, features), isGradient),
+        attentionOperand(type(orders[1], keys, features), isGradient),
+        attentionOperand(type(orders[2], keys, values), isGradient),
+      ]
+    }
     let wide: DType = mainDType == .f64 ? .f64 : .f32
     if isGradient {
       operands += [
@@ -34,6 +46,7 @@ extension ProgramGenerator {
       .qDims: .ints(orders[0]), .kDims: .ints(orders[1]), .vDims: .ints(orders[2]),
       .yDims: .ints(orders[3]), .scale: .number(0.5),
     ]
+    if let joinedDim { attributes[.qkvDim] = .int(joinedDim) }
     // Every query sees a key.
     if chance(1, of: 2) { attributes[.causalOffset] = .int(number(0...2)) }
     if chance(1, of: 2) {

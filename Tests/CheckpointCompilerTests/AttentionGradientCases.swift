@@ -20,6 +20,17 @@ extension GradientTests {
               q_dims = [1, 0, 2], k_dims = [0, 2, 1], v_dims = [2, 0, 1], y_dims = [2, 1, 0],
               causal_offset = 0}
             """, shape: [3, 4, 2]),
+        // Thirds of one tensor: of its heads, and of its features.
+        GradientCase(
+          arguments: "param %x: f32[3,6,2]",
+          body: """
+            %y, %s = softmax_attention %x, %x, %x {
+              q_dims = [1, 0, 2], k_dims = [1, 0, 2], v_dims = [1, 0, 2], qkv_dim = 1,
+              causal_offset = 0}
+            """, shape: [2, 3, 2]),
+        GradientCase(
+          arguments: "param %x: f32[4,9]",
+          body: "%y, %s = softmax_attention %x, %x, %x {qkv_dim = 1, scale = 0.5}", shape: [4, 3]),
         // Masks: added, and by choice with a row that chooses nothing.
         GradientCase(
           arguments:

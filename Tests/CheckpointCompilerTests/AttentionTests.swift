@@ -158,6 +158,56 @@ private let quotient = """
     #expect(!fused.ops.elements.contains { $0.opcode == .softmaxAttention })
   }
 
+  /// A function whose attention reads parts of one product.
+  private static func ofOneProduct(_ first: String, _ second: String) -> String {
+    """
+    func @main(%x: f32[2,5,4], param %w: f32[4,3,6], param %b: f32[18]) -> (loss %l: f32) {
+      %p = dot_general %x, %w {lhs_contract = [2], rhs_contract = [0]}
+      %flat = reshape %p : f32[2,5,18]
+      %bias = broadcast_in_dim %b {dims = [2]} : f32[2,5,18]
+      %qkv = add %flat, %bias
+      %q.part = slice %qkv {start = [0, 0, \(first)], limit = [2, 5, \(first) + 6]}
+      %k.part = slice %qkv {start = [0, 0, \(second)], limit = [2, 5, \(second) + 6]}
+      %v.part = slice %qkv {start = [0, 0, 12], limit = [2, 5, 18]}
+      %q = reshape %q.part : f32[2,5,3,2]
+      %k = reshape %k.part : f32[2,5,3,2]
+      %v = reshape %v.part : f32[2,5,3,2]
+      %scores = dot_general %q, %k {
+        lhs_batch = [0, 2], rhs_batch = [0, 2], lhs_contract = [3], rhs_contract = [3]}
+      %weights = softmax %scores
+      %y = dot_general %weights, %v {
+        lhs_batch = [0, 1], rhs_batch = [0, 2], lhs_contract = [3], rhs_contract = [1]}
+      %c = multiply %y, %y
+      %l = reduce %c {kind = add, dims = [0, 1, 2, 3]}
+      return %l
+    }
+    """
+  }
+
+  @Test func thirdsOfOneProductAreReadWhereTheyAre() throws {
+    let module = try moduleOf(Self.ofOneProduct("0", "6"))
+    let plain = inlined(module.entry, in: module)
+    let joined = inlined(module.entry, in: module, scope: .beforeDifferentiation)
+      .fusingAttention(in: module)
+    let attention = try #require(
+      joined.ops.elements.first { $0.opcode == .softmaxAttention })
+    #expect(attention.attributes.int(.qkvDim) == 2)
+    #expect(!joined.ops.elements.contains { $0.opcode == .slice }, "\(Printer.print(joined))")
+    #expect(verify(joined).isEmpty)
+    let arguments = randomArguments(for: plain, seed: 4)
+    let expected = try interpret(plain, arguments: arguments)[0].floats[0]
+    let found = try interpret(joined, arguments: arguments)[0].floats[0]
+    #expect(abs(found - expected) < 1e-5 * abs(expected))
+  }
+
+  @Test func partsInAnotherOrderStayApart() throws {
+    let module = try moduleOf(Self.ofOneProduct("6", "0"))
+    let fused = inlined(module.entry, in: module, scope: .beforeDifferentiation)
+      .fusingAttention(in: module)
+    let attention = try #require(fused.ops.elements.first { $0.opcode == .softmaxAttention })
+    #expect(attention.attributes.int(.qkvDim) == nil)
+  }
+
   @Test func weightsTakeNoMemory() throws {
     let text = """
       func @main(%x: f32[1,512,8], param %w: f32[8,1,8] = normal(0.1), param %o: f32[1,8,8] = ones)

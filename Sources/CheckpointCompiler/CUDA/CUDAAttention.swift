@@ -19,13 +19,9 @@ struct CUDAAttention {
   struct Operand {
     var name: String
     var buffer: Int
-    /// Strides along the batch dimensions, the sequence, and the features.
-    var strides: [Int]
+    var layout: AttentionDimensions.Layout
     var rows: Int
     var features: Int
-
-    var rowStride: Int { strides[strides.count - 2] }
-    var featureStride: Int { strides[strides.count - 1] }
   }
 
   let attention: AttentionKernel
@@ -66,26 +62,31 @@ struct CUDAAttention {
 
   // MARK: Tensors
 
-  private func operand(_ name: String, _ buffer: Int, _ order: [Int], _ rows: Int, _ features: Int)
-    -> Operand
-  {
-    Operand(
-      name: name, buffer: buffer, strides: dims.strides(order, rows: rows, features: features),
-      rows: rows, features: features)
-  }
-
   var q: Operand {
-    operand("q", attention.operands[0], dims.orders.q, dims.queries, dims.features)
+    Operand(
+      name: "q", buffer: attention.operands[0], layout: dims.q, rows: dims.queries,
+      features: dims.features)
   }
-  var k: Operand { operand("k", attention.operands[1], dims.orders.k, dims.keys, dims.features) }
-  var v: Operand { operand("v", attention.operands[2], dims.orders.v, dims.keys, dims.values) }
+  var k: Operand {
+    Operand(
+      name: "k", buffer: attention.operands[1], layout: dims.k, rows: dims.keys,
+      features: dims.features)
+  }
+  var v: Operand {
+    Operand(
+      name: "v", buffer: attention.operands[2], layout: dims.v, rows: dims.keys,
+      features: dims.values)
+  }
   /// The result, or the operand of the gradients that it is.
   var y: Operand {
     let buffer = attention.isGradient ? attention.operands[3] : attention.results[0]
-    return operand("y", buffer, dims.orders.y, dims.queries, dims.values)
+    return Operand(
+      name: "y", buffer: buffer, layout: dims.y, rows: dims.queries, features: dims.values)
   }
   var dy: Operand {
-    operand("dy", attention.operands[5], dims.orders.y, dims.queries, dims.values)
+    var dy = y
+    (dy.name, dy.buffer) = ("dy", attention.operands[5])
+    return dy
   }
   /// The buffer of the logarithms of sums.
   var sums: Int { attention.isGradient ? attention.operands[4] : attention.results[1] }
@@ -93,14 +94,14 @@ struct CUDAAttention {
   func gradient(_ number: Int) -> Operand {
     var gradient = [q, k, v][number]
     gradient.name = "d\(gradient.name)"
-    gradient.buffer = attention.results[number]
+    gradient.buffer = attention.gradients[number]
     return gradient
   }
 
   /// The place of an element in a tensor.
   func place(_ operand: Operand, row: String, feature: String) -> String {
-    "\(operand.name)_at + (ptrdiff_t)(\(row)) * \(operand.rowStride) + "
-      + "(\(feature)) * \(operand.featureStride)"
+    "\(operand.name)_at + (ptrdiff_t)(\(row)) * \(operand.layout.rowStride) + "
+      + "(\(feature)) * \(operand.layout.featureStride)"
   }
 
   mutating func load(_ operand: Operand, row: String, feature: String) -> String {
@@ -152,10 +153,10 @@ struct CUDAAttention {
     ]
     var starts: [String] = []
     for operand in operands {
-      starts.append("  const ptrdiff_t \(operand.name)_at = \(batchOffset(operand.strides));")
+      starts.append("  const ptrdiff_t \(operand.name)_at = \(batchStart(operand.layout));")
     }
     if let mask = dims.mask {
-      starts.append("  const ptrdiff_t mask_at = \(batchOffset(dims.maskStrides(mask)));")
+      starts.append("  const ptrdiff_t mask_at = \(batchStart(.init(strides: dims.maskStrides(mask))));")
     }
     let used = identifiers(in: body)
     starts = starts.filter { line in
@@ -172,9 +173,11 @@ struct CUDAAttention {
     return lines + body
   }
 
-  private func batchOffset(_ strides: [Int]) -> String {
-    let terms = dims.batch.indices.filter { strides[$0] != 0 && dims.batch[$0] > 1 }
+  private func batchStart(_ layout: AttentionDimensions.Layout) -> String {
+    let strides = layout.strides
+    var terms = dims.batch.indices.filter { strides[$0] != 0 && dims.batch[$0] > 1 }
       .map { strides[$0] == 1 ? "n\($0)" : "n\($0) * \(strides[$0])" }
+    if layout.start > 0 { terms.append("\(layout.start)") }
     return terms.isEmpty ? "0" : terms.joined(separator: " + ")
   }
 

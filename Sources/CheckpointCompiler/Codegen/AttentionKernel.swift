@@ -35,6 +35,9 @@ struct AttentionKernel: Hashable, Sendable {
   var operands: [Int] = []
   var results: [Int] = []
 
+  /// The buffers of the gradients of queries, keys and values.
+  var gradients: [Int] { dims.joinedDim == nil ? results : Array(repeating: results[0], count: 3) }
+
   /// The dtype that is computed in.
   var sum: DType { dtype.wide }
 

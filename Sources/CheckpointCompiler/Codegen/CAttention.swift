@@ -7,11 +7,11 @@ func cFunction(for attention: AttentionKernel, name: String, parameters: [String
   let dims = attention.dims
   let number = attention.dtype.name
   let sum = cComputeType(attention.sum)
-  let strides = AttentionStrides(dims)
-  let pointers = AttentionPointers(attention, strides)
+  let layouts = AttentionLayouts(dims)
+  let pointers = AttentionPointers(attention, layouts)
   var text = "CKC_KERNEL \(name)(\n    \(parameters.joined(separator: ",\n    ")),\n"
   text += "    unsigned char *CKC_RESTRICT scratch) {\n"
-  text += "  static const ckc_attention t = {\n    \(strides.constants(attention))\n  };\n"
+  text += "  static const ckc_attention t = {\n    \(layouts.constants(attention))\n  };\n"
   let rowStrides = [dims.features, dims.values].map {
     String(AttentionKernel.rowStride(features: $0))
   }
@@ -59,21 +59,19 @@ func cFunction(for attention: AttentionKernel, name: String, parameters: [String
   return text + "  }\n}\n"
 }
 
-/// How far neighbours lie apart in the tensors of an attention: along the batch dimensions, then the
-/// sequence, then the features; for the mask, along the dimensions of weights.
-private struct AttentionStrides {
-  var q: [Int]
-  var k: [Int]
-  var v: [Int]
-  var y: [Int]
-  var mask: [Int]
+/// Where the tensors of an attention have what; the mask along the dimensions of weights.
+private struct AttentionLayouts {
+  let q: AttentionDimensions.Layout
+  let k: AttentionDimensions.Layout
+  let v: AttentionDimensions.Layout
+  let y: AttentionDimensions.Layout
+  let mask: AttentionDimensions.Layout
 
   init(_ dims: AttentionDimensions) {
-    q = dims.strides(dims.orders.q, rows: dims.queries, features: dims.features)
-    k = dims.strides(dims.orders.k, rows: dims.keys, features: dims.features)
-    v = dims.strides(dims.orders.v, rows: dims.keys, features: dims.values)
-    y = dims.strides(dims.orders.y, rows: dims.queries, features: dims.values)
-    mask = dims.mask.map { dims.maskStrides($0) } ?? Array(repeating: 0, count: q.count)
+    (q, k, v, y) = (dims.q, dims.k, dims.v, dims.y)
+    mask = AttentionDimensions.Layout(
+      strides: dims.mask.map { dims.maskStrides($0) } ?? Array(repeating: 0, count: q.strides.count)
+    )
   }
 
   /// The members of a `ckc_attention`.
@@ -86,7 +84,7 @@ private struct AttentionStrides {
     let offset = dims.causalOffset ?? dims.keys
     let last = max(-dims.queries, min(offset, dims.keys))
     let extents = [dims.queries, dims.keys, dims.features, dims.values]
-    let steps = [q, k, v, y, mask].flatMap { $0.suffix(2) }
+    let steps = [q, k, v, y, mask].flatMap { $0.strides.suffix(2) }
     let numbers = [dims.scale, dims.mask?.fill ?? 0, dims.dropout?.keepScale ?? 1]
     let mask = dims.mask.map { $0.isAdded ? 1 : 2 } ?? 0
     let words = [dims.dropout?.limit ?? 0, dims.dropout?.stream ?? 0]
@@ -99,18 +97,18 @@ private struct AttentionStrides {
 /// Pointers to the tensors of one work item.
 private struct AttentionPointers {
   private let attention: AttentionKernel
-  private let strides: AttentionStrides
+  private let layouts: AttentionLayouts
 
-  init(_ attention: AttentionKernel, _ strides: AttentionStrides) {
+  init(_ attention: AttentionKernel, _ layouts: AttentionLayouts) {
     self.attention = attention
-    self.strides = strides
+    self.layouts = layouts
   }
 
   /// A buffer at the place of the batch dimensions.
-  private func pointer(_ buffer: Int, _ strides: [Int]) -> String {
-    var text = "b\(buffer)"
+  private func pointer(_ buffer: Int, _ layout: AttentionDimensions.Layout) -> String {
+    var text = "b\(buffer)" + (layout.start == 0 ? "" : " + \(layout.start)")
     var inner = attention.batchCount
-    for (extent, stride) in zip(attention.dims.batch, strides) {
+    for (extent, stride) in zip(attention.dims.batch, layout.strides) {
       inner /= extent
       guard extent > 1, stride != 0 else { continue }
       let index = inner == 1 ? "batch" : "batch / \(inner)"
@@ -119,15 +117,15 @@ private struct AttentionPointers {
     return text
   }
 
-  var q: String { pointer(attention.operands[0], strides.q) }
-  var k: String { pointer(attention.operands[1], strides.k) }
-  var v: String { pointer(attention.operands[2], strides.v) }
-  func y(_ buffer: Int) -> String { pointer(buffer, strides.y) }
+  var q: String { pointer(attention.operands[0], layouts.q) }
+  var k: String { pointer(attention.operands[1], layouts.k) }
+  var v: String { pointer(attention.operands[2], layouts.v) }
+  func y(_ buffer: Int) -> String { pointer(buffer, layouts.y) }
   var mask: String {
-    attention.dims.mask.map { pointer(attention.operands[$0.operand], strides.mask) } ?? "NULL"
+    attention.dims.mask.map { pointer(attention.operands[$0.operand], layouts.mask) } ?? "NULL"
   }
   var key: String { attention.dims.dropout.map { "b\(attention.operands[$0.operand])" } ?? "NULL" }
   var gradients: [String] {
-    zip(attention.results, [strides.q, strides.k, strides.v]).map { pointer($0, $1) }
+    zip(attention.gradients, [layouts.q, layouts.k, layouts.v]).map { pointer($0, $1) }
   }
 }

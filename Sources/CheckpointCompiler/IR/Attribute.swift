@@ -64,6 +64,7 @@ public enum AttributeName: String, CaseIterable, Sendable {
   case kDims = "k_dims"
   case vDims = "v_dims"
   case yDims = "y_dims"
+  case qkvDim = "qkv_dim"
   case scale
   case causalOffset = "causal_offset"
   case mask

@@ -9,7 +9,7 @@ func attention(_ operands: [Tensor], _ signature: OpSignature) -> [Tensor] {
   let (yType, sumsType) = (dims.resultType(signature[0]), dims.sumsType(signature[0]))
   var y = Array(repeating: 0.0, count: yType.elementCount)
   var sums: [Double] = []
-  let yPlaces = AttentionPlaces(yType, dims.orders.y)
+  let yPlaces = AttentionPlaces(dims.y, batch: dims.batch)
   for batch in meaning.q.batches.indices {
     for query in 0..<dims.queries {
       let scores = meaning.scores(batch, query).scores
@@ -37,8 +37,8 @@ func attentionGradients(_ operands: [Tensor], _ signature: OpSignature) -> [Tens
   let meaning = AttentionMeaning(operands, signature, extras: 6)
   let dims = meaning.dims
   let (q, k, v) = (meaning.q, meaning.k, meaning.v)
-  let y = AttentionOperand(operands[3], dims.orders.y)
-  let dy = AttentionOperand(operands[5], dims.orders.y)
+  let y = AttentionOperand(operands[3], dims.y, batch: dims.batch)
+  let dy = AttentionOperand(operands[5], dims.y, batch: dims.batch)
   let sums = operands[4].floats
   var dq = Array(repeating: 0.0, count: q.numbers.count)
   var dk = Array(repeating: 0.0, count: k.numbers.count)
@@ -69,6 +69,10 @@ func attentionGradients(_ operands: [Tensor], _ signature: OpSignature) -> [Tens
       }
     }
   }
+  guard dims.joinedDim == nil else {
+    // Each is 0 outside its third.
+    return [Tensor(operands[0].type, floats: dq.indices.map { dq[$0] + dk[$0] + dv[$0] })]
+  }
   return zip(operands, [dq, dk, dv]).map { Tensor($0.type, floats: $1) }
 }
 
@@ -89,9 +93,9 @@ private struct AttentionOperand {
   var numbers: [Double]
   private var layout: AttentionPlaces
 
-  init(_ tensor: Tensor, _ order: [Int]) {
+  init(_ tensor: Tensor, _ layout: AttentionDimensions.Layout, batch: [Int]) {
     numbers = tensor.floats
-    layout = AttentionPlaces(tensor.type, order)
+    self.layout = AttentionPlaces(layout, batch: batch)
   }
 
   var batches: [Int] { layout.batches }
@@ -102,12 +106,9 @@ private struct AttentionOperand {
 }
 
 extension AttentionPlaces {
-  fileprivate init(_ type: TensorType, _ order: [Int]) {
-    let (shape, strides) = (type.shape, type.strides)
-    let batch = order.dropLast(2)
-    batches = places(shape: batch.map { shape[$0] }, steps: batch.map { strides[$0] })
-    rowStride = strides[order[order.count - 2]]
-    featureStride = strides[order[order.count - 1]]
+  fileprivate init(_ layout: AttentionDimensions.Layout, batch: [Int]) {
+    batches = places(shape: batch, steps: layout.batchStrides).map { layout.start + $0 }
+    (rowStride, featureStride) = (layout.rowStride, layout.featureStride)
   }
 }
 
@@ -127,9 +128,9 @@ private struct AttentionMeaning {
       preconditionFailure("an attention that does not fit is executed")
     }
     self.dims = dims
-    q = AttentionOperand(operands[0], dims.orders.q)
-    k = AttentionOperand(operands[1], dims.orders.k)
-    v = AttentionOperand(operands[2], dims.orders.v)
+    q = AttentionOperand(operands[0], dims.q, batch: dims.batch)
+    k = AttentionOperand(operands[1], dims.k, batch: dims.batch)
+    v = AttentionOperand(operands[2], dims.v, batch: dims.batch)
     if let mask = dims.mask {
       self.mask = operands[mask.operand].floats
       maskPlaces = places(shape: dims.weights, steps: dims.maskStrides(mask))

@@ -5,6 +5,9 @@ struct AttentionDimensions: Hashable, Sendable {
   /// For each of `q`, `k`, `v` and `y`, its batch dimensions, then that of the sequence, then that of
   /// the features.
   var orders: Orders
+  /// The dimension along which queries, keys and values are thirds of one tensor; nil where each is a
+  /// tensor of its own.
+  var joinedDim: Int?
   /// The extents of the batch dimensions.
   var batch: [Int]
   var queries: Int
@@ -62,8 +65,17 @@ struct AttentionDimensions: Hashable, Sendable {
   /// The attention of a signature, whose first operands are `q`, `k` and `v` and whose operands from
   /// `extras` on are the mask and the key; throws what of it does not fit.
   init(_ op: OpSignature, extras: Int) throws(OpError) {
-    let (q, k, v) = (op[0], op[1], op[2])
     let attributes = op.attributes
+    joinedDim = attributes.int(.qkvDim)
+    if let dim = joinedDim {
+      try op.require(
+        1,
+        op[0].shape.indices.contains(dim) && op[0].shape[dim].isMultiple(of: 3)
+          && op[1] == op[0] && op[2] == op[0],
+        "thirds along dimension \(dim) of \(op[0]), \(op[1]) and \(op[2])")
+    }
+    let parts = (0..<3).map { Self.part(op[$0], attributes.int(.qkvDim)) }
+    let (q, k, v) = (parts[0], parts[1], parts[2])
     let axes = Array(0..<q.rank)
     orders = Orders(
       q: attributes.ints(.qDims) ?? axes, k: attributes.ints(.kDims) ?? axes,
@@ -121,6 +133,14 @@ struct AttentionDimensions: Hashable, Sendable {
       "\(op.operandTypes.count - operand) operands too many for '\(op.opcode.name)'")
   }
 
+  /// The type of what an operand of a type has of the queries, keys or values.
+  private static func part(_ type: TensorType, _ joinedDim: Int?) -> TensorType {
+    guard let joinedDim else { return type }
+    var shape = type.shape
+    shape[joinedDim] /= 3
+    return type.with(shape: shape)
+  }
+
   /// The type of `y` for a type of `q`.
   func resultType(_ q: TensorType) -> TensorType {
     q.with(shape: shape(orders.y, rows: queries, features: values))
@@ -134,11 +154,32 @@ struct AttentionDimensions: Hashable, Sendable {
     return shape
   }
 
-  /// How far neighbours lie apart in a tensor whose dimensions have an order: along the batch
-  /// dimensions, then the sequence, then the features.
-  func strides(_ order: [Int], rows: Int, features: Int) -> [Int] {
-    let strides = TensorType(.i1, shape(order, rows: rows, features: features)).strides
-    return order.map { strides[$0] }
+  /// Where the elements of queries, keys, values or results are in their tensor.
+  struct Layout: Hashable, Sendable {
+    /// The place of the first one.
+    var start = 0
+    /// How far neighbours lie apart: along the batch dimensions, then the sequence, then the features.
+    var strides: [Int]
+
+    var batchStrides: [Int] { Array(strides.dropLast(2)) }
+    var rowStride: Int { strides[strides.count - 2] }
+    var featureStride: Int { strides[strides.count - 1] }
+  }
+
+  var q: Layout { layout(orders.q, rows: queries, features: features, third: 0) }
+  var k: Layout { layout(orders.k, rows: keys, features: features, third: 1) }
+  var v: Layout { layout(orders.v, rows: keys, features: values, third: 2) }
+  var y: Layout { layout(orders.y, rows: queries, features: values, third: nil) }
+
+  private func layout(_ order: [Int], rows: Int, features: Int, third: Int?) -> Layout {
+    var shape = shape(order, rows: rows, features: features)
+    var start = 0
+    if let joinedDim, let third {
+      start = third * shape[joinedDim...].reduce(1, *)
+      shape[joinedDim] *= 3
+    }
+    let strides = TensorType(.i1, shape).strides
+    return Layout(start: start, strides: order.map { strides[$0] })
   }
 
   /// The type of the logarithms of sums for a type of `q`.

@@ -15,7 +15,7 @@
 let attentionFusion = Pass(
   name: "attention", summary: "makes products around a softmax one op, by rounding another result"
 ) { function in
-  function.fusingAttention(softmaxDims: [:], isActive: { _ in false })
+  function.withAttention(softmaxDims: [:], isActive: { _ in false })
 }
 
 extension Function {
@@ -29,7 +29,7 @@ extension Function {
     for index in result.callees.indices where result.callees[index].mayHoldAttention {
       // What a callee is differentiated for is not known here.
       let simple = Pipeline.local.run(result.callees[index])
-      guard let fused = simple.fusingAttention(softmaxDims: softmaxDims, isActive: { _ in true })
+      guard let fused = simple.withAttention(softmaxDims: softmaxDims, isActive: { _ in true })
       else { continue }
       result.callees[index] = fused
     }
@@ -41,11 +41,21 @@ extension Function {
     }
     var activity = ActivityAnalysis()
     activity.mark(&isActive, in: simple)
-    return simple.fusingAttention(softmaxDims: softmaxDims) { isActive[$0] } ?? result
+    return simple.withAttention(softmaxDims: softmaxDims) { isActive[$0] } ?? result
+  }
+
+  /// The function with its attentions as ops, of one operand where they read thirds of it; nil where
+  /// nothing changes.
+  fileprivate func withAttention(
+    softmaxDims: [String: Int], isActive: (ValueID) -> Bool
+  ) -> Function? {
+    let fused = fusingAttention(softmaxDims: softmaxDims, isActive: isActive)
+    return (fused ?? self).joiningAttention() ?? fused
   }
 
   private var mayHoldAttention: Bool {
     ops.elements.count { $0.opcode == .dotGeneral } >= 2
+      || ops.elements.contains { $0.opcode == .softmaxAttention }
   }
 
   /// For each function with a gradient of its own that is a softmax of its argument, the dimension.
@@ -74,7 +84,7 @@ extension Function {
   ///   - softmaxDims: The functions that are a softmax, and along which dimension.
   ///   - isActive: Whether the gradient of a value may be asked for.
   /// - Returns: The function with these ops; nil where there are none.
-  fileprivate func fusingAttention(
+  private func fusingAttention(
     softmaxDims: [String: Int], isActive: (ValueID) -> Bool
   ) -> Function? {
     guard mayHoldAttention else { return nil }

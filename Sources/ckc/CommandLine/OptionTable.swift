@@ -138,7 +138,7 @@ extension OptionName {
     case .maxOverhead:
       OptionDefinition(
         verbs: Verb.planning, value: .percentage,
-        help: "the smallest memory for at most this much more time; 4% without a budget")
+        help: "the smallest memory for at most this much more time; 5% without a budget")
     case .strategy:
       OptionDefinition(
         verbs: Verb.planning + [.solve], value: .choice(OptionName.strategies),
