@@ -156,7 +156,8 @@ struct CUDAAttention {
       starts.append("  const ptrdiff_t \(operand.name)_at = \(batchStart(operand.layout));")
     }
     if let mask = dims.mask {
-      starts.append("  const ptrdiff_t mask_at = \(batchStart(.init(strides: dims.maskStrides(mask))));")
+      let layout = AttentionDimensions.Layout(strides: dims.maskStrides(mask))
+      starts.append("  const ptrdiff_t mask_at = \(batchStart(layout));")
     }
     let used = identifiers(in: body)
     starts = starts.filter { line in

@@ -3,6 +3,12 @@
 extension CAttentionSource {
   static let tiles = #"""
 
+    /* Asks for rows from .. to of a tensor: they lie apart, on pages of their own, and what the processor
+       foresees ends with a page. */
+    CKC_UNUSED CKC_INLINE void ckc_attention_fetch_@N(const @S *x, ptrdiff_t xs, ptrdiff_t from,
+                                                      ptrdiff_t to, ptrdiff_t features) {
+      for (ptrdiff_t i = from; i < to; ++i) CKC_SOON(x + i * xs, features, 0)
+    }
     /* Rows as panels of the depth: chunks of at most CKC_ATTENTION_DEPTH features, rows `rs` apart. */
     CKC_UNUSED static void ckc_attention_rows_@N(const @S *CKC_RESTRICT x, ptrdiff_t xs, ptrdiff_t xf,
                                                  ptrdiff_t rows, ptrdiff_t features, ptrdiff_t rs,
@@ -11,6 +17,7 @@ extension CAttentionSource {
         const ptrdiff_t depth = ckc_least(features - f0, CKC_ATTENTION_DEPTH);
         for (ptrdiff_t i = 0; i < rows; ++i) {
           const @S *const row = x + i * xs + f0 * xf;
+          ckc_attention_fetch_@N(x + f0, xs, i + 8, ckc_least(i + 9, rows), xf == 1 ? depth : 0);
           if (xf == 1) {
             for (ptrdiff_t f = 0; f < depth; ++f) panel[i * rs + f] = @LOAD(row[f]);
           } else {
@@ -28,16 +35,21 @@ extension CAttentionSource {
     CKC_UNUSED static void ckc_attention_columns_@N(const @S *CKC_RESTRICT x, ptrdiff_t xs,
                                                     ptrdiff_t xf, ptrdiff_t rows, ptrdiff_t features,
                                                     @T *CKC_RESTRICT panel) {
-      for (ptrdiff_t f0 = 0; f0 < features; f0 += CKC_GEMM_ROWS) {
-        const ptrdiff_t width = ckc_least(features - f0, CKC_GEMM_ROWS);
-        for (ptrdiff_t i = 0; i < rows; ++i) {
-          const @S *const row = x + i * xs + f0 * xf;
-          if (xf == 1 && width == CKC_GEMM_ROWS) {
-            for (ptrdiff_t f = 0; f < CKC_GEMM_ROWS; ++f) panel[f] = @LOAD(row[f]);
-          } else {
-            for (ptrdiff_t f = 0; f < CKC_GEMM_ROWS; ++f) panel[f] = f < width ? @LOAD(row[f * xf]) : 0;
+      for (ptrdiff_t i0 = 0; i0 < rows; i0 += 16) {
+        const ptrdiff_t i1 = ckc_least(rows, i0 + 16);
+        ckc_attention_fetch_@N(x, xs, i1, ckc_least(rows, i1 + 16), xf == 1 ? features : 0);
+        for (ptrdiff_t f0 = 0; f0 < features; f0 += CKC_GEMM_ROWS) {
+          const ptrdiff_t width = ckc_least(features - f0, CKC_GEMM_ROWS);
+          @T *to = panel + f0 * rows + i0 * CKC_GEMM_ROWS;
+          for (ptrdiff_t i = i0; i < i1; ++i) {
+            const @S *const row = x + i * xs + f0 * xf;
+            if (xf == 1 && width == CKC_GEMM_ROWS) {
+              for (ptrdiff_t f = 0; f < CKC_GEMM_ROWS; ++f) to[f] = @LOAD(row[f]);
+            } else {
+              for (ptrdiff_t f = 0; f < CKC_GEMM_ROWS; ++f) to[f] = f < width ? @LOAD(row[f * xf]) : 0;
+            }
+            to += CKC_GEMM_ROWS;
           }
-          panel += CKC_GEMM_ROWS;
         }
       }
     }
@@ -55,15 +67,19 @@ extension CAttentionSource {
     CKC_UNUSED static void ckc_attention_across_@N(const @S *CKC_RESTRICT x, ptrdiff_t xs, ptrdiff_t xf,
                                                    ptrdiff_t rows, ptrdiff_t features,
                                                    @T *CKC_RESTRICT panel) {
-      for (ptrdiff_t f0 = 0; f0 < features; f0 += 16) {
-        const ptrdiff_t f1 = ckc_least(features, f0 + 16);
-        for (ptrdiff_t j = 0; j < rows; ++j) {
-          const @S *const row = x + j * xs;
-          for (ptrdiff_t f = f0; f < f1; ++f) panel[f * CKC_ATTENTION_STRIDE + j] = @LOAD(row[f * xf]);
+      for (ptrdiff_t j0 = 0; j0 < rows; j0 += 16) {
+        const ptrdiff_t j1 = ckc_least(rows, j0 + 16);
+        ckc_attention_fetch_@N(x, xs, j1, ckc_least(rows, j1 + 16), xf == 1 ? features : 0);
+        for (ptrdiff_t f0 = 0; f0 < features; f0 += 16) {
+          const ptrdiff_t f1 = ckc_least(features, f0 + 16);
+          for (ptrdiff_t j = j0; j < j1; ++j) {
+            const @S *const row = x + j * xs;
+            for (ptrdiff_t f = f0; f < f1; ++f) panel[f * CKC_ATTENTION_STRIDE + j] = @LOAD(row[f * xf]);
+          }
         }
-        for (ptrdiff_t f = f0; f < f1; ++f) {
-          for (ptrdiff_t j = rows; j < CKC_ATTENTION_LANES; ++j) panel[f * CKC_ATTENTION_STRIDE + j] = 0;
-        }
+      }
+      for (ptrdiff_t f = 0; f < features; ++f) {
+        for (ptrdiff_t j = rows; j < CKC_ATTENTION_LANES; ++j) panel[f * CKC_ATTENTION_STRIDE + j] = 0;
       }
     }
     /* Lanes back to rows, each element times the number of its lane. */

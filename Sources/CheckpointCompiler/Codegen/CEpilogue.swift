@@ -100,6 +100,18 @@ struct CEpilogue {
     return text + "}\n"
   }
 
+  /// Lines that ask for what the epilogue of a tile reads and writes at the places of the result, while
+  /// the tile is computed: rows of a tile lie far apart, and no processor foresees them.
+  func fetch(column: String, indent: String) -> String {
+    let fetches = buffers.indices.dropFirst(factorBufferCount).compactMap { number -> String? in
+      guard lines.contains(where: { $0.contains("b\(number)[i0") }) else { return nil }
+      let isWritten = buffers[number].isWritten ? 1 : 0
+      return "\(indent)  CKC_SOON(b\(number) + at[i] + \(column), columns, \(isWritten))\n"
+    }
+    guard !fetches.isEmpty else { return "" }
+    return "\(indent)for (ptrdiff_t i = 0; i < rows; ++i) {\n" + fetches.joined() + "\(indent)}\n"
+  }
+
   private func offset(_ index: String, _ stride: Int) -> String {
     switch stride {
     case 0: ""

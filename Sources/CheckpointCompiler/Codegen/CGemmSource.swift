@@ -48,14 +48,19 @@ enum CGemmSource {
   }
 
   /// Macros that every contraction uses.
-  private static let prologue = """
+  private static let prologue = #"""
 
     /* Contractions. */
     #if defined(__GNUC__) || defined(__clang__)
     #define CKC_UNUSED __attribute__((unused))
+    #define CKC_FETCH(p, writes) __builtin_prefetch(p, writes);
     #else
     #define CKC_UNUSED
+    #define CKC_FETCH(p, writes) (void)(p);
     #endif
+    /* Some neighbours in memory are read or written soon. */
+    #define CKC_SOON(p, count, writes) \
+      for (ptrdiff_t n = 0; n < (count); n += 64 / (ptrdiff_t)sizeof *(p)) { CKC_FETCH((p) + n, writes) }
     #ifdef _OPENMP
     #include <omp.h>
     #define CKC_OMP(x) _Pragma(#x)
@@ -84,7 +89,7 @@ enum CGemmSource {
     #define CKC_CONTRACT_BODY
     #endif
 
-    """
+    """#
 
   private static let kernels = #"""
 

@@ -193,15 +193,10 @@ extension CPart {
   private func sharedRows(_ blocking: Blocking, _ share: String) -> String {
     let elements =
       "CKC_GEMM_ROWS * \(blocking.layout == .along ? blocking.rowStride : blocking.depth)"
-    let rowsCall = pack(
-      rows: true, blocking, start: "m0 + p * CKC_GEMM_ROWS",
-      count: least("mc - p * CKC_GEMM_ROWS", "CKC_GEMM_ROWS"), to: "shared + p * (\(elements))")
     let columnsCall = pack(
       rows: false, blocking, start: "n0 + c", count: "columns", to: "panel")
     let (task, from, to) = cut(blocking, into: "strips")
-    return share + """
-              for (ptrdiff_t p = 0; p < strips; ++p) {
-                \(rowsCall.indented("          "))        }
+    return packingOfStrips(blocking, elements, share) + """
       \(share)\
               for (ptrdiff_t task = 0; task < tiles * \(blocking.chunks); ++task) {
                 const ptrdiff_t c = \(task) * \(width);
@@ -218,6 +213,33 @@ extension CPart {
       """ + rowHead(indent: "            ")
       + tile(blocking, SumSource(start: tileCall(blocking), column: "n0 + c"))
       + "          }\n        }\n"
+  }
+
+  /// Packs all strips of rows of a block.
+  ///
+  /// Rows that are neighbours in memory go into strips a few depths at a time: a line of the cache that
+  /// two strips share is still near for the second, and pages are read on.
+  private func packingOfStrips(_ blocking: Blocking, _ elements: String, _ share: String) -> String
+  {
+    let isInBatches =
+      blocking.layout == .across && PackedSide(part, part.rowOperand).readsAcross
+    let batch = CPrologue.depthMax
+    let call = pack(
+      rows: true, blocking, start: "m0 + p * CKC_GEMM_ROWS",
+      count: least("mc - p * CKC_GEMM_ROWS", "CKC_GEMM_ROWS"),
+      to: "shared + p * (\(elements))" + (isInBatches ? " + from * CKC_GEMM_ROWS" : ""),
+      depths: isInBatches ? ("k0 + from", least("kc - from", "\(batch)")) : ("k0", "kc"))
+    func strips(_ indent: String) -> String {
+      "\(indent)for (ptrdiff_t p = 0; p < strips; ++p) {\n"
+        + "\(indent)  \(call.indented(indent + "  "))\(indent)}\n"
+    }
+    let indent = "        "
+    guard isInBatches else { return share + strips(indent) }
+    let isShared = !share.isEmpty
+    return "\(indent)for (ptrdiff_t from = 0; from < kc; from += \(batch)) {\n"
+      + (isShared ? "\(indent)  CKC_OMP(omp for schedule(static) nowait)\n" : "")
+      + strips(indent + "  ") + "\(indent)}\n"
+      + (isShared ? "\(indent)CKC_OMP(omp barrier)\n" : "")
   }
 
   /// The panel of a task, and the first tile and the end of its tiles.

@@ -22,7 +22,7 @@ extension CPart {
   /// A call that packs a panel of rows or of columns.
   func pack(
     rows: Bool, _ blocking: Blocking, start: String, count: String, to panel: String,
-    runs: String = "0"
+    depths: (from: String, count: String) = ("k0", "kc"), runs: String = "0"
   ) -> String {
     let operand = rows ? part.rowOperand : part.columnOperand
     let (memory, base) = operand == .first ? ("a", "ao") : ("b", "bo")
@@ -33,7 +33,7 @@ extension CPart {
     let (laneStep, depthStep) = rows ? steps(blocking) : ("1", width)
     return """
       ckc_pack(&\(name)_\(rows ? "rows" : "columns"), \(copy), \(source), \(base), \(start), \(count),
-        \(rows ? "CKC_GEMM_ROWS" : width), k0, kc, \(panel), \(laneStep), \(depthStep),
+        \(rows ? "CKC_GEMM_ROWS" : width), \(depths.from), \(depths.count), \(panel), \(laneStep), \(depthStep),
         \(runs));
 
       """

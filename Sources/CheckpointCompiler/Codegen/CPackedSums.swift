@@ -92,19 +92,38 @@ extension CPart {
     let finish = "\(indent)\(name)_finish(rows, columns, \(source.column),"
     let rest = "at, \(epilogue.arguments));\n"
     let isLast = "\(indent)if (k0 + kc < \(part.depthCount)) continue;\n"
+    let fetch = fetch(blocking, epilogue, source.column, indent: indent)
     if waitsInResult(blocking) {
       let place = "b\(epilogue.epilogue.totals!) + at[0] + \(source.column)"
       let stride = part.resultRows.last?.out ?? 0
-      return "\(indent)\(source.call(place, "\(stride)", adds: "k0 > 0"))\n" + isLast
+      return fetch + "\(indent)\(source.call(place, "\(stride)", adds: "k0 > 0"))\n" + isLast
         + "\(finish) \(rest)"
     }
     if blocking.accumulates {
-      return "\(indent)\(sumType) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
+      return fetch
+        + "\(indent)\(sumType) *const sums = totals + (m - m0) * \(blocking.columns) + c;\n"
         + "\(indent)\(source.call("sums", "\(blocking.columns)", adds: "k0 > 0"))\n"
         + isLast + "\(finish) sums, \(blocking.columns), \(rest)"
     }
     let elements = CGemmSource.rowsMax * CGemmSource.columnBytesMax / dtypes.sum.byteCount
-    return "\(indent)\(sumType) sums[\(elements)];\n"
+    return fetch + "\(indent)\(sumType) sums[\(elements)];\n"
       + "\(indent)\(source.call("sums", width, adds: "0"))\n" + "\(finish) sums, \(width), \(rest)"
+  }
+
+  /// The least depth of a block whose tiles take as long as memory does.
+  private static let fetchedDepth = 128
+
+  /// Lines before the last sums of a tile that ask for what its epilogue reads and writes.
+  private func fetch(
+    _ blocking: Blocking, _ epilogue: CEpilogue, _ column: String, indent: String
+  ) -> String {
+    let depth = min(blocking.depth, part.depthCount)
+    guard depth >= CPart.fetchedDepth, !blocking.isSliced, part.resultColumns.last?.out == 1 else {
+      return ""
+    }
+    guard depth < part.depthCount else { return epilogue.fetch(column: column, indent: indent) }
+    let lines = epilogue.fetch(column: column, indent: indent + "  ")
+    guard !lines.isEmpty else { return "" }
+    return "\(indent)if (k0 + kc == \(part.depthCount)) {\n" + lines + "\(indent)}\n"
   }
 }

@@ -12,7 +12,8 @@
 
 /// Prints the prologue of one side of a packed part.
 struct CPrologue {
-  private static let depthMax = 32
+  /// Depths that are computed at once.
+  static let depthMax = 32
   private static let tileSize = "CKC_LANES_MAX * \(depthMax)"
 
   private let prologue: Prologue

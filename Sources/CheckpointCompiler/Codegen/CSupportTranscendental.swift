@@ -48,14 +48,27 @@ extension CSupport {
         }
         """),
     SupportFunction(
-      name: "ckc_exp_f32", calls: ["ckc_bits_of_f32", "ckc_f32_from_bits", "ckc_fma_f32"],
+      name: "ckc_clamp_f32", calls: ["ckc_bits_of_f32", "ckc_f32_from_bits"],
+      text: """
+        /* x, but at least low, below 0, and at most high, above 0; NaN stays. As integers these are single
+           instructions, as comparisons that must keep NaN they are many for some compilers: positive
+           floats are ordered as signed integers are, negative ones as unsigned ones, the other way. */
+        CKC_INLINE float ckc_clamp_f32(float x, float low, float high) {
+          const int32_t bits = (int32_t)ckc_bits_of_f32(x), most = (int32_t)ckc_bits_of_f32(high);
+          const uint32_t below = (uint32_t)(bits < most ? bits : most), least = ckc_bits_of_f32(low);
+          const float clamped = ckc_f32_from_bits(below < least ? below : least);
+          return x == x ? clamped : x;
+        }
+        """),
+    SupportFunction(
+      name: "ckc_exp_f32",
+      calls: ["ckc_bits_of_f32", "ckc_clamp_f32", "ckc_f32_from_bits", "ckc_fma_f32"],
       text: """
         CKC_INLINE float ckc_exp_f32(float x) {
-          const float below = x > 89.0f ? 89.0f : x;
-          const float y = below < -104.0f ? -104.0f : below;
-          /* The sum has no fraction left: x = n log(2) + r. */
-          const float shifted = ckc_fma_f32(y, 0x1.715476p+0f, 0x1.8p+23f);
-          const float n = shifted - 0x1.8p+23f;
+          const float y = ckc_clamp_f32(x, -104.0f, 89.0f);
+          /* The sum has no fraction left: x = n log(2) + r. Its last bits are n + 254. */
+          const float shifted = ckc_fma_f32(y, 0x1.715476p+0f, 0x1.8001fcp+23f);
+          const float n = shifted - 0x1.8001fcp+23f;
           const float high = ckc_fma_f32(n, -0x1.62e4p-1f, y);
           const float r = ckc_fma_f32(n, -0x1.7f7d1cp-20f, high);
           /* What r lost to rounding. */
@@ -66,20 +79,21 @@ extension CSupport {
           p = ckc_fma_f32(p, r, 0x1.55549p-3f);
           p = ckc_fma_f32(p, r, 0x1.fffffcp-2f);
           const float mantissa = (ckc_fma_f32(r * r, p, lost) + r) + 1.0f;
-          const uint32_t k = ckc_bits_of_f32(shifted) - 0x4B400000u;
-          const uint32_t half = (k + 256u) >> 1;
-          /* In two steps, as neither 2^128 nor 2^-150 is a normal float. */
-          const float scaled = mantissa * ckc_f32_from_bits((half - 1u) << 23);
+          /* In two steps, as neither 2^128 nor 2^-150 is a normal float: exponents with their bias of 127,
+             which the shift brings into place, and which the upper bits leave through it. */
+          const uint32_t k = ckc_bits_of_f32(shifted);
+          const uint32_t half = k >> 1;
+          const float scaled = mantissa * ckc_f32_from_bits(half << 23);
           /* What is 0 becomes so at once: a result that underflows takes some processors long. */
-          return scaled * (below < -104.0f ? 0.0f : ckc_f32_from_bits((k - half + 255u) << 23));
+          return scaled * (x < -104.0f ? 0.0f : ckc_f32_from_bits((k - half) << 23));
         }
         """),
     SupportFunction(
-      name: "ckc_expm1_f32", calls: ["ckc_bits_of_f32", "ckc_f32_from_bits", "ckc_fma_f32"],
+      name: "ckc_expm1_f32",
+      calls: ["ckc_bits_of_f32", "ckc_clamp_f32", "ckc_f32_from_bits", "ckc_fma_f32"],
       text: """
         CKC_INLINE float ckc_expm1_f32(float x) {
-          const float below = x > 89.0f ? 89.0f : x;
-          const float y = below < -18.0f ? -18.0f : below;
+          const float y = ckc_clamp_f32(x, -18.0f, 89.0f);
           const float shifted = ckc_fma_f32(y, 0x1.715476p+0f, 0x1.8p+23f);
           const float n = shifted - 0x1.8p+23f;
           const float high = ckc_fma_f32(n, -0x1.62e4p-1f, y);

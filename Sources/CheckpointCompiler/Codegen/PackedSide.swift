@@ -32,6 +32,11 @@ struct PackedSide: Sendable, Hashable {
   /// Whether memory is read along the depth.
   var isAlong: Bool { joinsDepths && depthStep == 1 && (run >= 8 || laneStep != 1) }
 
+  /// Whether memory is read across the lanes, from depths that lie apart.
+  var readsAcross: Bool {
+    joinsLanes && laneStep == 1 && joinsDepths && depths.count == 1 && !isAlong
+  }
+
   /// - Parameters:
   ///   - part: A part of a contraction.
   ///   - operand: One of its operands.
