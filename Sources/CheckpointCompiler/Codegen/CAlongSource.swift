@@ -55,7 +55,7 @@ enum CAlongSource {
       ptrdiff_t start, ptrdiff_t count, ptrdiff_t from, ptrdiff_t depth, ckc_tap *tap)
     {
       ptrdiff_t at[CKC_SLOTS] = {0}, p[CKC_AXES][CKC_SLOTS] = {{0}}, i[CKC_LOOPS];
-      ptrdiff_t least[CKC_AXES], most[CKC_AXES];
+      ptrdiff_t least[CKC_AXES] = {0}, most[CKC_AXES] = {0};
       const int last = side->lane_count - 1, axes = side->axis_count;
       const ckc_loop *const lane = side->lanes + last;
       const ptrdiff_t run = side->depths[side->depth_count - 1].extent;

@@ -14,6 +14,7 @@ extension CAttentionSource {
                                                     @T *scratch) {
       const ptrdiff_t rs = at->rs;
       @T *const rows = scratch + at->k_rows, *const columns = scratch + at->v_columns;
+      @T *const q_rows = scratch + at->q_rows;
       @T *const lanes = scratch + at->q_lanes, *const out = scratch + at->y_lanes;
       @T *const tile = scratch + at->tile;
       uint8_t *const kept = (uint8_t *)(void *)(scratch + at->kept);
@@ -23,7 +24,8 @@ extension CAttentionSource {
         const ptrdiff_t queries = ckc_least(to - i0, CKC_ATTENTION_LANES);
         const ptrdiff_t all = ckc_seen_keys(t, i0 + queries, 0, t->keys);
         @T most[CKC_ATTENTION_LANES], sum[CKC_ATTENTION_LANES], factor[CKC_ATTENTION_LANES];
-        ckc_attention_across_@N(q + i0 * t->qs, t->qs, t->qf, queries, t->features, lanes);
+        ckc_attention_copy_@N(q + i0 * t->qs, t->qs, t->qf, queries, t->features, at->q_width, q_rows);
+        ckc_attention_across_@N(q_rows, at->q_width, queries, t->features, lanes);
         for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) most[j] = -INFINITY;
         for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) sum[j] = 0;
         for (ptrdiff_t f = 0; f < t->values; ++f) {
@@ -99,7 +101,7 @@ extension CAttentionSource {
       @T *const v_rows = scratch + at->v_rows;
       @T *const q_lanes = scratch + at->q_lanes, *const q_rows = scratch + at->q_rows;
       @T *const dy_lanes = scratch + at->dy_lanes, *const dy_rows = scratch + at->dy_rows;
-      @T *const dq_lanes = scratch + at->dq_lanes, *const y_lanes = scratch + at->y_lanes;
+      @T *const dq_lanes = scratch + at->dq_lanes;
       @T *const dk_rows = scratch + at->dk_rows, *const dv_rows = scratch + at->dv_rows;
       @T *const tile = scratch + at->tile, *const slopes = scratch + at->slopes;
       uint8_t *const kept = (uint8_t *)(void *)(scratch + at->kept);
@@ -115,18 +117,13 @@ extension CAttentionSource {
         const ptrdiff_t queries = ckc_least(t->queries - i0, CKC_ATTENTION_LANES);
         const ptrdiff_t all = ckc_seen_keys(t, i0 + queries, 0, t->keys);
         @T total[CKC_ATTENTION_LANES], dot[CKC_ATTENTION_LANES];
-        ckc_attention_across_@N(q + i0 * t->qs, t->qs, t->qf, queries, t->features, q_lanes);
         ckc_attention_copy_@N(q + i0 * t->qs, t->qs, t->qf, queries, t->features, at->q_width, q_rows);
-        ckc_attention_across_@N(dy + i0 * t->ys, t->ys, t->yf, queries, t->values, dy_lanes);
+        ckc_attention_across_@N(q_rows, at->q_width, queries, t->features, q_lanes);
         ckc_attention_copy_@N(dy + i0 * t->ys, t->ys, t->yf, queries, t->values, at->v_width, dy_rows);
-        ckc_attention_across_@N(y + i0 * t->ys, t->ys, t->yf, queries, t->values, y_lanes);
+        ckc_attention_across_@N(dy_rows, at->v_width, queries, t->values, dy_lanes);
+        ckc_attention_row_dots_@N(dy_rows, at->v_width, y + i0 * t->ys, t->ys, t->yf, queries, t->values,
+                                  dot);
         for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) total[j] = j < queries ? sums[i0 + j] : 0;
-        for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) dot[j] = 0;
-        for (ptrdiff_t f = 0; f < t->values; ++f) {
-          const @T *const a = dy_lanes + f * CKC_ATTENTION_STRIDE;
-          const @T *const b = y_lanes + f * CKC_ATTENTION_STRIDE;
-          for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) dot[j] += a[j] * b[j];
-        }
         for (ptrdiff_t f = 0; f < t->features; ++f) {
           for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) dq_lanes[f * CKC_ATTENTION_STRIDE + j] = 0;
         }

@@ -8,7 +8,8 @@
 //             results do not depend on the machine's vectors or on threads. Exponentials and what
 //             surrounds them are not contracted into fused multiply-adds.
 // Placeholders  `@T` is the type that is computed in, `@S` the type in memory, `@N` the end of names,
-//             `@C` that of products; `@LOAD`, `@STORE`, `@EXP`, `@LOG` are functions.
+//             `@C` that of products; `@LOAD`, `@STORE`, `@EXP`, `@LOG` are functions; `@TURN` turns floats where
+//             vectors can.
 
 /// The shared C text of attentions.
 enum CAttentionSource {
@@ -40,7 +41,17 @@ enum CAttentionSource {
   private static func instance(of text: String, _ dtype: DType) -> String {
     let isNarrow = dtype == .bf16 || dtype == .f16
     let isDouble = dtype == .f64
+    let turn = """
+      #ifdef CKC_TURNS
+          if (j1 - j0 >= 4) {
+            ckc_turn(copied + j0 * width, width, 0, j1 - j0, 0, features, panel + j0, CKC_ATTENTION_STRIDE);
+            continue;
+          }
+      #endif
+
+      """
     let words = [
+      ("    @TURN\n", dtype.wide == .f32 ? turn : ""),
       ("@LOAD", isNarrow ? "ckc_\(dtype.name)_to_f32" : ""),
       ("@STORE", isNarrow ? "ckc_f32_to_\(dtype.name)" : ""),
       ("@EXP", isDouble ? "exp" : "ckc_exp_f32"), ("@LOG", isDouble ? "log" : "ckc_log_f32"),

@@ -59,27 +59,55 @@ extension CAttentionSource {
                                                  @T *CKC_RESTRICT panel) {
       for (ptrdiff_t i = 0; i < rows; ++i) {
         const @S *const row = x + i * xs;
-        for (ptrdiff_t f = 0; f < features; ++f) panel[i * width + f] = @LOAD(row[f * xf]);
+        ckc_attention_fetch_@N(x, xs, i + 8, ckc_least(i + 9, rows), xf == 1 ? features : 0);
+        if (xf == 1) {
+          for (ptrdiff_t f = 0; f < features; ++f) panel[i * width + f] = @LOAD(row[f]);
+        } else {
+          for (ptrdiff_t f = 0; f < features; ++f) panel[i * width + f] = @LOAD(row[f * xf]);
+        }
         for (ptrdiff_t f = features; f < width; ++f) panel[i * width + f] = 0;
       }
     }
-    /* Rows across lanes: feature f of row j at f * CKC_ATTENTION_STRIDE + j; 0 in lanes without a row. */
-    CKC_UNUSED static void ckc_attention_across_@N(const @S *CKC_RESTRICT x, ptrdiff_t xs, ptrdiff_t xf,
+    /* Copied rows across lanes: feature f of row j at f * CKC_ATTENTION_STRIDE + j; 0 in lanes without a
+       row. */
+    CKC_UNUSED static void ckc_attention_across_@N(const @T *CKC_RESTRICT copied, ptrdiff_t width,
                                                    ptrdiff_t rows, ptrdiff_t features,
                                                    @T *CKC_RESTRICT panel) {
       for (ptrdiff_t j0 = 0; j0 < rows; j0 += 16) {
         const ptrdiff_t j1 = ckc_least(rows, j0 + 16);
-        ckc_attention_fetch_@N(x, xs, j1, ckc_least(rows, j1 + 16), xf == 1 ? features : 0);
-        for (ptrdiff_t f0 = 0; f0 < features; f0 += 16) {
-          const ptrdiff_t f1 = ckc_least(features, f0 + 16);
-          for (ptrdiff_t j = j0; j < j1; ++j) {
-            const @S *const row = x + j * xs;
-            for (ptrdiff_t f = f0; f < f1; ++f) panel[f * CKC_ATTENTION_STRIDE + j] = @LOAD(row[f * xf]);
-          }
+        @TURN
+        for (ptrdiff_t f = 0; f < features; ++f) {
+          for (ptrdiff_t j = j0; j < j1; ++j) panel[f * CKC_ATTENTION_STRIDE + j] = copied[j * width + f];
         }
       }
       for (ptrdiff_t f = 0; f < features; ++f) {
         for (ptrdiff_t j = rows; j < CKC_ATTENTION_LANES; ++j) panel[f * CKC_ATTENTION_STRIDE + j] = 0;
+      }
+    }
+    /* For each row, the product of a copied row with one in memory: sixteen partial sums, then of those
+       that are half as many apart. */
+    CKC_UNUSED static void ckc_attention_row_dots_@N(const @T *CKC_RESTRICT copied, ptrdiff_t width,
+                                                     const @S *CKC_RESTRICT x, ptrdiff_t xs, ptrdiff_t xf,
+                                                     ptrdiff_t rows, ptrdiff_t features,
+                                                     @T *CKC_RESTRICT dots) {
+      for (ptrdiff_t j = 0; j < CKC_ATTENTION_LANES; ++j) dots[j] = 0;
+      for (ptrdiff_t j = 0; j < rows; ++j) {
+        const @T *const own = copied + j * width;
+        const @S *const row = x + j * xs;
+        @T part[16] = {0};
+        ckc_attention_fetch_@N(x, xs, j + 8, ckc_least(j + 9, rows), xf == 1 ? features : 0);
+        for (ptrdiff_t f0 = 0; f0 < features; f0 += 16) {
+          const ptrdiff_t count = ckc_least(features - f0, 16);
+          if (xf == 1 && count == 16) {
+            for (ptrdiff_t l = 0; l < 16; ++l) part[l] += own[f0 + l] * @LOAD(row[f0 + l]);
+          } else {
+            for (ptrdiff_t l = 0; l < count; ++l) part[l] += own[f0 + l] * @LOAD(row[(f0 + l) * xf]);
+          }
+        }
+        for (ptrdiff_t half = 8; half > 0; half /= 2) {
+          for (ptrdiff_t l = 0; l < half; ++l) part[l] += part[l + half];
+        }
+        dots[j] = part[0];
       }
     }
     /* Lanes back to rows, each element times the number of its lane. */

@@ -172,6 +172,7 @@ enum CPackSource {
 
     /* f32 that are neighbours along the depth as neighbours along the lanes, four by four. */
     #if defined(CKC_GEMM_VECTORS) && (defined(__clang__) || __GNUC__ >= 12)
+    #define CKC_TURNS
     CKC_UNUSED static void ckc_turn(
       const float *CKC_RESTRICT from, ptrdiff_t lane_step, ptrdiff_t l0, ptrdiff_t l1, ptrdiff_t k0,
       ptrdiff_t k1, float *CKC_RESTRICT to, ptrdiff_t ks)
