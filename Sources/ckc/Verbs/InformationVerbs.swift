@@ -5,7 +5,7 @@ import CheckpointCompiler
 /// `ckc version`
 enum VersionVerb {
   /// The version of this source tree.
-  static let version = "0.9.0"
+  static let version = "0.10.0"
 
   static func run(_ arguments: Arguments, console: Console) {
     let value: JSONValue = ["name": "ckc", "version": .string(version)]
