@@ -104,13 +104,10 @@ struct VariantPlanner: Sendable {
 
   /// The fastest step of all within a budget.
   private mutating func fastest(within budgetBytes: Int) throws(CompileError) -> Candidate {
-    var isOpen = [Bool](repeating: true, count: planners.count)
-    return try best(byCost: true) { (variants, index, rival) throws(CompileError) in
-      isOpen[index] = false
+    try best(byCost: true) { (variants, index, rest, rival) throws(CompileError) in
       if let rival, variants.bounds[index].cost >= rival.costNs { return nil }
-      let rivalCost = rival?.costNs ?? .infinity
-      let others = isOpen.indices.filter {
-        isOpen[$0] && (rival == nil || variants.bounds[$0].cost < rivalCost)
+      let others = rest.filter { other in
+        rival.map { variants.bounds[other].cost < $0.costNs } ?? true
       }
       variants.limitSearch(of: index, beside: others.count)
       let answer = try variants.planners[index].step(within: budgetBytes)
@@ -142,7 +139,7 @@ struct VariantPlanner: Sendable {
     overhead: Double, _ budgetBytes: Int?
   ) throws(CompileError) -> Candidate {
     let costMax = keepAll.costNs * (1 + overhead)
-    return try best(byCost: false) { (variants, index, _) throws(CompileError) in
+    return try best(byCost: false) { (variants, index, _, _) throws(CompileError) in
       try variants.planners[index].smallestStep(costing: costMax, within: budgetBytes)
     }
   }
@@ -160,7 +157,7 @@ struct VariantPlanner: Sendable {
   /// The step with the smallest arena that was found.
   mutating func smallest() throws(CompileError) -> PlanChoice {
     bounds = []
-    let least = try best(byCost: false) { (variants, index, _) throws(CompileError) in
+    let least = try best(byCost: false) { (variants, index, _, _) throws(CompileError) in
       try variants.planners[index].smallest()
     }
     return choice(least, within: least.step.arenaBytes)
@@ -211,10 +208,10 @@ struct VariantPlanner: Sendable {
   }
 
   /// The best of the steps that the variants give: by predicted time, or by the arena. `answer` gets
-  /// the number of a variant and the best step so far.
+  /// the number of a variant, those that come after it, and the best step so far.
   private mutating func best(
     byCost: Bool,
-    _ answer: (inout VariantPlanner, Int, PlannedStep?) throws(CompileError) -> (
+    _ answer: (inout VariantPlanner, Int, [Int], PlannedStep?) throws(CompileError) -> (
       step: PlannedStep, plan: PlanArchive.Plan
     )?
   ) throws(CompileError) -> Candidate {
@@ -228,7 +225,7 @@ struct VariantPlanner: Sendable {
     while let index = bounds.isEmpty ? open.first : open.min(by: { isAhead($0, of: $1) }) {
       open.removeAll { $0 == index }
       do throws(CompileError) {
-        guard let (step, plan) = try answer(&self, index, best?.step) else { continue }
+        guard let (step, plan) = try answer(&self, index, open, best?.step) else { continue }
         if let rival = best?.step, rank(step) >= rank(rival) { continue }
         best = Candidate(variant: index, step: step, plan: plan)
       } catch {

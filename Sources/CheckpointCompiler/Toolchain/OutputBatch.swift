@@ -85,7 +85,7 @@ public struct OutputBatch: Sendable {
     let descriptor = open(file.path, O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .fromErrno("cannot write", path: file.path) }
     defer { close(descriptor) }
-    try write(file.bytes, to: descriptor, path: file.path)
+    try write(file, to: descriptor)
   }
 
   /// Tries whether all files can be written, and leaves everything as it was.
@@ -166,7 +166,7 @@ public struct OutputBatch: Sendable {
         let runs = file.isExecutable ? (status.st_mode & 0o444) >> 2 : 0
         fchmod(descriptor, status.st_mode & 0o7777 | runs)
       }
-      try write(file.bytes, to: descriptor, path: file.path)
+      try write(file, to: descriptor)
     } catch {
       unlink(temporary)
       throw error
@@ -174,19 +174,9 @@ public struct OutputBatch: Sendable {
     return temporary
   }
 
-  private static func write(
-    _ bytes: [UInt8], to descriptor: Int32, path: String
-  ) throws(FileError) {
-    var offset = 0
-    while offset < bytes.count {
-      let start = offset
-      let count = bytes.withUnsafeBytes { buffer in
-        Foundation.write(
-          descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw .fromErrno("cannot write", path: path) }
-      offset += count
+  private static func write(_ file: File, to descriptor: Int32) throws(FileError) {
+    guard writeAll(file.bytes, to: descriptor) else {
+      throw .fromErrno("cannot write", path: file.path)
     }
   }
 }

@@ -1,5 +1,6 @@
 // Where a command writes, so that tests can look at it.
 
+import CheckpointCompiler
 import Foundation
 
 /// The two output streams of a command.
@@ -41,21 +42,9 @@ final class Console {
   func warn(_ text: String) { writeError("ckc: warning: \(text)\n") }
 
   private static func write(_ text: String, to descriptor: Int32) {
-    let bytes = Array(text.utf8)
-    var offset = 0
-    while offset < bytes.count {
-      let start = offset
-      let count = bytes.withUnsafeBytes { buffer in
-        Foundation.write(
-          descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
-      }
-      if count < 0, errno == EINTR { continue }
-      if count <= 0 {
-        // Nothing can be told where standard error fails.
-        if descriptor == 1 { write("ckc: error: cannot write standard output\n", to: 2) }
-        exit(ExitCode.input.rawValue)
-      }
-      offset += count
-    }
+    if writeAll(Array(text.utf8), to: descriptor) { return }
+    // Nothing can be told where standard error fails.
+    if descriptor == 1 { write("ckc: error: cannot write standard output\n", to: 2) }
+    exit(ExitCode.input.rawValue)
   }
 }
